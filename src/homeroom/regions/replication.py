@@ -72,6 +72,11 @@ class Replication:
         """Why nothing is written any more, None while all is well."""
         return self._taking.failure
 
+    @property
+    def has_dropped(self) -> bool:
+        """Whether an entry came too early that found no room to wait; it is asked for again."""
+        return self._taking.has_dropped
+
     # --- who there is ------------------------------------------------------------------------------------------------
 
     def members(self, members: Members, now_ms: int) -> list[str]:

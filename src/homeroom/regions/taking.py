@@ -84,6 +84,11 @@ class Taking:
         """Whether so much waits to be written that nothing more is taken; it is asked for again."""
         return self._arrived.is_full or self.failure is not None
 
+    @property
+    def has_dropped(self) -> bool:
+        """Whether an entry came too early that found no room to wait."""
+        return self._gaps.dropped > 0
+
     def forget(self, origin: Origin) -> None:
         """Keep nothing of an origin that is named no more."""
         del self.tails[origin]

@@ -337,7 +337,7 @@ FAULTS = (
         "holdings",
         "if news.is_whole and news.version >= self._version:",
         "if False:",
-        seed=40,
+        seed=52,
     ),
     Mutant(
         "what has collapsed is not asked for by who lacks it",
@@ -428,5 +428,57 @@ FAULTS = (
         "return True",
         storm_ms=20_000,
         seed=201,
+    ),
+    Mutant(
+        "`remote` is answered on a gap",
+        "waiting",
+        "if numbers.get(origin, 0) >= token.number}",
+        "if origin in numbers}",
+    ),
+    Mutant(
+        "a counter in the state",
+        "ledger",
+        "            self._known.isdisjoint(reading.events)\n            and self",
+        "            self",
+    ),
+    Mutant(
+        "a tie is broken by the codes of a node",
+        "ledger",
+        "            mine.join(row)\n\n    def _void",
+        "            before = mine.status\n"
+        "            mine.join(row)\n"
+        "            codes = self.__dict__.setdefault('codes', {})\n"
+        "            code = lambda one: (one[0], codes.setdefault(one[1], len(codes)))\n"
+        "            mine.status = max(before, row.status, key=code)\n\n    def _void",
+        seed=1,
+    ),
+    Mutant(
+        "a merge that was taken back holds",
+        "ledger",
+        "for edge in self.merged if edge.id not in self.voided)",
+        "for edge in self.merged)",
+        seed=13,
+    ),
+    Mutant(
+        "who is erased is named for those whom they were merged with",
+        "ledger",
+        "min(groups.get(learner, {learner}) & self.rows.keys())",
+        "min(groups.get(learner, {learner}))",
+        seed=133,
+    ),
+    Mutant(
+        "a merge goes with the log that it was in",
+        "ledger",
+        "            self._fold(origin, number, self._readings.read(happenings))\n",
+        "            left = [one for one in happenings if not one.joins]\n"
+        "            self._fold(origin, number, self._readings.read(left))\n",
+        seed=13,
+    ),
+    Mutant(
+        "an id with other content is answered as the batch that had it",
+        "log",
+        "        if before not in (None, offer.digest):\n",
+        "        if False:\n",
+        seed=1,
     ),
 )

@@ -142,8 +142,8 @@ def _erasing(source):
 
 def _papers(source):
     """Load what folds documents without these themselves, which all nodes of a world share."""
-    start, end = source.index("class Paper("), source.index("_Written:")
-    shared = "from homeroom.simulation.regions.papers import Paper, Sealed\n\n\n"
+    start, end = source.index("class Paper("), source.index("_encode =")
+    shared = "from homeroom.simulation.regions.papers import Paper\n\n\n"
     return Cores(papers=_loaded("papers", source[:start] + shared + source[end:]).Papers)
 
 

@@ -34,17 +34,24 @@ FAULTS = (
     Mutant(
         "a sealed document is opened on the way",
         "papers",
-        '        if entry.origin.stream.home not in ("", self._here):\n            return\n',
-        "        self._here = entry.origin.stream.home or self._here\n",
+        '        if home not in ("", self._here):\n            return\n',
+        "        self._here = home or self._here\n",
         seed=39,
     ),
     Mutant(
         "what is sealed twice counts twice",
         "papers",
-        "            self._known.add(one if isinstance(one, Paper) else _opened(self._here, one))\n",
-        "            here = one if isinstance(one, Paper) else _opened(self._here, one)\n"
-        '            name = here.id if here is one else f"{here.id} {entry.origin}"\n'
-        "            self._known.add(Paper(name, here.learner, here.text))\n",
+        "            found += [opened(key, passage, part, _decode_one) for part in passage.parts]\n",
+        "            for part in passage.parts:\n"
+        "                one = opened(key, passage, part, _decode_one)\n"
+        '                found.append(Paper(f"{one.id} {entry.origin}", one.learner, one.text))\n',
+        seed=39,
+    ),
+    Mutant(
+        "what came home sealed is read as nothing",
+        "papers",
+        "_opened_papers(self._here, entry) if home else read_papers(entry)",
+        "[] if home else read_papers(entry)",
         seed=39,
     ),
     Mutant(
@@ -57,8 +64,8 @@ FAULTS = (
     Mutant(
         "what is sealed is not cleaned",
         "erasing",
-        "    if not entry.origin.stream.is_shared:\n        return any(",
-        "    if entry.origin.stream is Stream.DOCUMENT:\n        return any(",
+        "        return names_any(entry, erased)\n",
+        "        return not entry.origin.stream.home and names_any(entry, erased)\n",
         seed=219,
     ),
     Mutant(
@@ -158,7 +165,7 @@ FAULTS = (
     Mutant(
         "documents are not cleaned",
         "erasing",
-        "        return any(paper.learner in erased for paper in read_papers(entry))\n",
+        "        return names_any(entry, erased)\n",
         "        return False\n",
         seed=45,
     ),

@@ -1,11 +1,15 @@
 """What simulated nodes have folded is folded by real nodes too, to one state that answers as the events say."""
 
 from dataclasses import replace
+from itertools import count
 from random import Random
 
+import numpy as np
 import pytest
 
-from homeroom.simulation.regions.outside import BEGIN_MS
+from homeroom.adapters.rows import arrays_of_rows, open_rows
+from homeroom.adapters.tensors import TensorFile, write_each
+from homeroom.simulation.regions.agenda import BEGIN_MS
 from homeroom.simulation.regions.plan import Kind, make_plan
 from homeroom.simulation.regions.real_fold import RealEntries, check_real_fold
 from homeroom.simulation.regions.rows import Happening
@@ -75,6 +79,29 @@ def test_a_node_that_folds_something_else_is_noticed():
     world, _ = come_together(3)
     (told,) = [why for why in found(3, world, Forgetful) if "nodes have folded" in why]
     assert "different real states" in told
+
+
+class Blank(TensorFile):
+    """A file in which every word of days is zero."""
+
+    def array(self, name):
+        found = super().array(name)
+        return np.zeros_like(found) if "/words/" in name else found
+
+
+@pytest.mark.parametrize("kind", [TensorFile, Blank])
+def test_words_that_lie_in_a_file_read_as_what_they_were_and_zero_is_noticed(kind, tmp_path):
+    world, numbers = come_together(5)[0], count()
+
+    def seal(state):
+        path = tmp_path / f"{next(numbers)}.tensors"
+        write_each(path, arrays_of_rows(state.learners, state.enrolments))
+        open_rows(kind(path), state.learners, state.enrolments)
+
+    made = RealEntries(world.outside.readings, world.watcher.entries)
+    told = list(check_real_fold(world.running, made, Random(5), seal))
+    assert bool(told) == (kind is Blank)
+    assert next(numbers) == 2 * len(world.running)
 
 
 def test_an_event_that_a_real_state_lacks_is_noticed():

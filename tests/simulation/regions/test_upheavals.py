@@ -4,7 +4,7 @@ import pytest
 
 from homeroom import limits
 from homeroom.regions.steps import Level, Trouble
-from homeroom.simulation.regions.outside import BEGIN_MS, Request
+from homeroom.simulation.regions.outside import Request
 from homeroom.simulation.regions.places import WORLD
 from homeroom.simulation.regions.plan import Fault, Kind, Plan
 from homeroom.simulation.regions.rows import Happening
@@ -94,7 +94,7 @@ def test_a_running_machine_that_is_copied_with_its_memory_is_a_fork_and_all_else
         write(0)
 
     def write(number):
-        event = Happening(f"twin {number}", "learner 1", BEGIN_MS + tried.agenda.now_ms)
+        event = Happening(f"twin {number}", "learner 1", tried.agenda.wall_ms)
         request = Request(event.id, (event,), Level.LOCAL, lambda _: None, tried.agenda.now_ms)
         twins[0].offer(request)
         if number < 20:

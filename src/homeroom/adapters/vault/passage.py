@@ -74,11 +74,17 @@ class Sealing:
     ----------
     tenant : whose request it is
     public_text : the key of the home, as it was stated
+    draw : draws the key of this request
     """
 
-    def __init__(self, tenant: str, public_text: str) -> None:
+    def __init__(
+        self,
+        tenant: str,
+        public_text: str,
+        draw: Callable[[], X25519PrivateKey] = X25519PrivateKey.generate,
+    ) -> None:
         home = base64.b64decode(public_text.removeprefix(_PREFIX))
-        drawn = X25519PrivateKey.generate()
+        drawn = draw()
         self._tenant, self._drawn = tenant, drawn.public_key().public_bytes_raw()
         shared = drawn.exchange(X25519PublicKey.from_public_bytes(home))
         self._key = AESGCM(_derived(shared, self._drawn, home))

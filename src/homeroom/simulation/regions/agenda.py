@@ -11,7 +11,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
-__all__ = ["Agenda", "Trace"]
+__all__ = ["BEGIN_MS", "Agenda", "Trace"]
+
+BEGIN_MS: Final = 1_764_000_000_000
+"""What a right clock shows when a world begins."""
 
 _LINES: Final = 400
 
@@ -54,14 +57,21 @@ class Agenda:
     Attributes
     ----------
     now_ms : virtual time
+    skipped_ms : time that went by beside it, in which nothing happened at all
     happened : how many things
     """
 
     def __init__(self, now_ms: int = 0) -> None:
         self.now_ms = now_ms
+        self.skipped_ms = 0
         self.happened = 0
         self._order = 0
         self._heap: list[tuple[int, int, Callable[..., None], tuple[Any, ...]]] = []
+
+    @property
+    def wall_ms(self) -> int:
+        """What a right clock shows."""
+        return BEGIN_MS + self.skipped_ms + self.now_ms
 
     def at(self, at_ms: int, do: Callable[..., None], *arguments: Any) -> None:  # noqa: ANN401 - handed on as it is
         """Let something happen at a time, now at the earliest."""

@@ -4,7 +4,7 @@ A check says what it found as a sentence; an empty list is a world in which all 
 no node does, and trust what clients were told over what nodes say.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from homeroom.clock import hybrid_ms
@@ -16,10 +16,11 @@ from homeroom.log.rulings import ruling_of
 from homeroom.regions.steps import Alarm, Applied, AwaitApplied, Level, Trouble
 from homeroom.simulation.regions.clients import Acknowledged, Diary
 from homeroom.simulation.regions.counted import Counted
+from homeroom.simulation.regions.crossings import Crossings
 from homeroom.simulation.regions.losses import Losses
 from homeroom.simulation.regions.machine import Machine
-from homeroom.simulation.regions.model import consents, expected
-from homeroom.simulation.regions.outside import BEGIN_MS
+from homeroom.simulation.regions.met import Case, Met
+from homeroom.simulation.regions.model import consents, expected, merged
 from homeroom.simulation.regions.plan import CLOCK_KINDS, Kind, Plan
 from homeroom.simulation.regions.residency import of_shared
 from homeroom.simulation.regions.rows import FIRST_DAY
@@ -30,8 +31,19 @@ __all__ = ["Watcher", "check_all", "long_vectors", "missing_entries"]
 _LOOKED_AT_EVERY = 32
 _LOCAL_MS_MAX = 150
 _QUIET = frozenset({Trouble.UNPROVEN})
+_TOLD: Mapping[Kind, Collection[Trouble]] = {
+    Kind.DAMAGE: (Trouble.BAD_MESSAGE, Trouble.BAD_ENTRY),
+    Kind.JOIN: (Trouble.STRANGER,),
+    Kind.LEAVE: (Trouble.STRANGER,),
+    Kind.RETURN: (Trouble.STRANGER,),
+    Kind.RELEASES: (Trouble.BAD_MESSAGE,),
+    Kind.LIES: (Trouble.CLAIM, Trouble.BAD_ENTRY),
+    Kind.CLONE: (Trouble.CLONE,),
+}
+"""What goes wrong, and the alarms that it gives a reason for."""
 _SEEN_KINDS = CLOCK_KINDS - {Kind.ALONE_AND_WRONG}
 _STAMP_OFF_MS_MAX = 1_000
+_ANSWERED = ("rows", "consents", "merged")
 
 
 class Watcher:
@@ -45,19 +57,10 @@ class Watcher:
     machines : all nodes, by name
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, met: Met, crossings: Crossings) -> None:
         self.losses = Losses()
-        self._allowed = _QUIET
-        if Kind.DAMAGE in plan.kinds:
-            self._allowed |= {Trouble.BAD_MESSAGE, Trouble.BAD_ENTRY}
-        if plan.kinds & {Kind.JOIN, Kind.LEAVE, Kind.RETURN}:
-            self._allowed |= {Trouble.STRANGER}
-        if Kind.RELEASES in plan.kinds:
-            self._allowed |= {Trouble.BAD_MESSAGE}
-        if Kind.LIES in plan.kinds:
-            self._allowed |= {Trouble.CLAIM, Trouble.BAD_ENTRY}
-        if Kind.CLONE in plan.kinds:
-            self._allowed |= {Trouble.CLONE}
+        self._met, self._crossings = met, crossings
+        self._allowed = _QUIET.union(*(_TOLD.get(kind, ()) for kind in plan.kinds))
         of_clocks = [fault for fault in plan.faults if fault.kind in CLOCK_KINDS]
         self._wrong = {node for fault in of_clocks for node in fault.nodes}
         # Where nobody is cut off and most clocks are right, a wrong one is noticed before anything is stamped by it.
@@ -81,7 +84,7 @@ class Watcher:
             self._put_down(machine, entry)
         is_right = self._clocks_are_seen or machine.name not in self._wrong
         if is_right and not self._is_outvoted:
-            off_ms = hybrid_ms(entries[-1].hybrid) - BEGIN_MS - machine.outside.agenda.now_ms
+            off_ms = hybrid_ms(entries[-1].hybrid) - machine.outside.agenda.wall_ms
             # An entry that was stamped before a pause is durable after it.
             if off_ms > _STAMP_OFF_MS_MAX or (off_ms < -_STAMP_OFF_MS_MAX and not self._pauses):
                 self.violations.append(f"{machine.name} stamps {off_ms} ms off the time")
@@ -139,6 +142,7 @@ class Watcher:
             machine.log.check_invariants()
         except AssertionError as error:
             self.violations.append(f"{machine.name} breaks an invariant: {error}")
+        self._met[Case.GAP_FULL] += machine.member.replication.has_dropped
         held = machine.member.held
         before = self._held.get((machine.name, machine.life), {})
         is_retired = machine.member.replication.is_retired
@@ -150,8 +154,13 @@ class Watcher:
     def alarmed(self, machine: Machine, alarm: Alarm) -> None:
         """Let no alarm pass for which the plan gives no reason."""
         self.alarms[alarm.trouble] = self.alarms.get(alarm.trouble, 0) + 1
+        self._met[Case.COPY_BESIDE] += alarm.trouble is Trouble.CLONE
         if alarm.trouble not in self._allowed:
             self.violations.append(f"{machine.name} raised an alarm, {alarm.trouble}: {alarm.why}")
+
+    def erased(self, machine: Machine) -> None:
+        """Take that a node has folded an erasure."""
+        self._crossings.erased(machine)
 
     def acknowledged(self, told: Acknowledged, machines: Mapping[str, Machine]) -> None:
         """See that what is promised is true when it is said."""
@@ -267,15 +276,18 @@ def _rebuilt(machines: Sequence[Machine], counted: Counted) -> Iterator[str]:
 def _as_expected(machines: Sequence[Machine], diary: Diary, counted: Counted) -> Iterator[str]:
     sent = {event for batch in diary.sent.values() for event in batch.events}
     first = machines[0].ledger
-    found = {learner: _plain(row.figures()) for learner, row in first.rows.items()}
-    if found != expected(counted.said, counted.cuts):
+    rows, figures = first.rows, expected(counted.said, counted.cuts)
+    if {learner: _plain(row.figures()) for learner, row in rows.items()} != figures:
         yield f"{machines[0].name} answers something else than its events say"
+    together = {learner: _plain(row.figures()) for learner, row in first.answered().items()}
+    if together != merged(figures, counted.said):
+        yield f"{machines[0].name} takes other learners for one than it was told"
     if {learner: first.consent_of(learner) for learner in first.consents} != consents(counted.said):
         yield f"{machines[0].name} takes something else for what learners have agreed to than they said"
     if not first.events() <= sent:
         yield f"{machines[0].name} has events that nobody sent"
     for machine in machines[1:]:
-        if (machine.ledger.rows, machine.ledger.consents) != (first.rows, first.consents):
+        if any(getattr(machine.ledger, name) != getattr(first, name) for name in _ANSWERED):
             yield f"{machine.name} answers something else than {machines[0].name}"
 
 

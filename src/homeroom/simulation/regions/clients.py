@@ -5,6 +5,7 @@ balancer that retries does; some send it again long after they had their yes; so
 use an id again for something else. All of it is put down, for the comparison at the end.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from random import Random
@@ -14,20 +15,21 @@ from homeroom.log.origins import Token
 from homeroom.regions.steps import Level
 from homeroom.simulation.regions.agenda import Agenda
 from homeroom.simulation.regions.machine import Machine
-from homeroom.simulation.regions.outside import BEGIN_MS, Request, Told
+from homeroom.simulation.regions.met import Case, Met
+from homeroom.simulation.regions.outside import Request, Told
 from homeroom.simulation.regions.papers import Paper
-from homeroom.simulation.regions.rows import GIVEN, REFUSED, Happening
+from homeroom.simulation.regions.rows import DAY_MS, GIVEN, REFUSED, Happening
 
-__all__ = ["Acknowledged", "Batch", "Client", "Diary"]
+__all__ = ["STATUSES", "Acknowledged", "Batch", "Client", "Diary"]
 
 _NEAR_MS: Final = 5
 _TIMEOUT_MS: Final = 4_000
-_TRIES_MAX: Final = 6
 _DAYS: Final = 5
-_DAY_MS: Final = 86_400_000
 _CONSENTS: Final = 0.15
 _SUPERSEDED_MAX: Final = 3
-_STATUSES: Final = ("enrolled", "completed", "withdrawn")
+_AT_ONCE: Final = {2: Case.TWO_REGIONS, 3: Case.THREE_REGIONS}
+STATUSES: Final = ("enrolled", "completed", "withdrawn")
+"""What an event may say that somebody is in a course."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +56,25 @@ class Acknowledged:
 
 @dataclass(slots=True)
 class Diary:
-    """What all clients have sent and were told; ``look`` is called with each yes when it is said."""
+    """What all clients have sent and were told; ``look`` is called with each yes when it is said.
+
+    ``merges`` is by two learners the ids of what says that they are one.
+    """
 
     look: Callable[["Acknowledged"], None]
+    met: Met = field(default_factory=Counter)
     sent: dict[str, Batch] = field(default_factory=dict)
     acknowledged: list[Acknowledged] = field(default_factory=list)
     refused: int = 0
     event_ids: list[str] = field(default_factory=list)
     consents: dict[str, list[str]] = field(default_factory=dict)
+    merges: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+
+    def take(self, batch: Batch, node: str, told: Told, now_ms: int, waited_ms: int = 0) -> None:
+        """Put down what a client was told, if that was yes."""
+        if told.token is not None:
+            said = Acknowledged(batch, node, told.token, told.level, now_ms, waited_ms)
+            self.acknowledged.append(said)
 
 
 class Client:
@@ -77,9 +90,11 @@ class Client:
     Attributes
     ----------
     learners : whose events they send
+    tries_max : how often they send a batch
     """
 
     learners = 40
+    tries_max = 6
 
     def __init__(
         self,
@@ -118,15 +133,16 @@ class Client:
 
     def _event(self, event_id: str) -> Happening:
         chance, known = self._chance, self._diary.event_ids
-        at_ms = BEGIN_MS + self._agenda.now_ms - chance.randrange(_DAYS) * _DAY_MS
+        at_ms = self._agenda.wall_ms - chance.randrange(_DAYS) * DAY_MS
         learner = f"learner {chance.randrange(self.learners)}"
         kind = chance.random()
         if known and kind < 0.03:
             return Happening(event_id, learner, at_ms, voids=chance.choice(known))
         if known and kind < 0.05:
             event_id = chance.choice(known)
+            self._diary.met[Case.EVENT_ID_AGAIN] += 1
         known.append(event_id)
-        return Happening(event_id, learner, at_ms, chance.choice(_STATUSES) if kind > 0.7 else "")
+        return Happening(event_id, learner, at_ms, chance.choice(STATUSES) if kind > 0.7 else "")
 
     def _consents(self, batch_id: str) -> Iterator[Happening]:
         """Return what a learner says of consent now and then: in place of what was said before, or beside it.
@@ -142,7 +158,7 @@ class Client:
         superseded = tuple(before) if chance.random() < 0.7 else ()
         said = chance.choice((GIVEN, REFUSED))
         before.append(f"{batch_id} consent")
-        at_ms = BEGIN_MS + now_ms
+        at_ms = self._agenda.wall_ms
         yield Happening(
             before[-1], learner, at_ms, says=said, supersedes=superseded[-_SUPERSEDED_MAX:]
         )
@@ -152,8 +168,11 @@ class Client:
     def _begin(self, batch: Batch) -> None:
         others = sorted(set(self._machines) - {self._home})
         copies = self._chance.choices((0, 1, 2), (17, 2, 1))[0]
-        for node in (self._home, *self._chance.sample(others, min(copies, len(others)))):
+        nodes = (self._home, *self._chance.sample(others, min(copies, len(others))))
+        for node in nodes:
             self._send(batch, node, 1)
+        if case := _AT_ONCE.get(len({self._machines[node].region for node in nodes})):
+            self._diary.met[case] += 1
 
     def _send(self, batch: Batch, node: str, tries: int) -> None:
         begun_ms = self._agenda.now_ms
@@ -169,7 +188,7 @@ class Client:
         self._agenda.after(_TIMEOUT_MS, self._again, batch, node, tries)
 
     def _again(self, batch: Batch, node: str, tries: int) -> None:
-        if batch.id in self._is_done or tries >= _TRIES_MAX:
+        if batch.id in self._is_done or tries >= self.tries_max:
             return
         elsewhere = self._chance.random() < 0.3
         to = self._chance.choice(sorted(self._machines)) if elsewhere else node
@@ -189,4 +208,4 @@ class Client:
             self._is_done.add(batch.id)
             if self._chance.random() < 0.05:
                 to = self._chance.choice(sorted(self._machines))
-                self._agenda.after(9_000, self._send, batch, to, _TRIES_MAX)
+                self._agenda.after(9_000, self._send, batch, to, self.tries_max)

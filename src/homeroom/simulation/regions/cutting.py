@@ -40,8 +40,7 @@ class Bases(msgspec.Struct, frozen=True):
 
     def is_before(self, event: Happening) -> bool:
         """Say whether an event is of a time of which there is no history."""
-        has_day = event.learner and not event.voids and not event.says
-        return bool(has_day) and event.time_ms < self.day * DAY_MS
+        return event.is_activity and event.time_ms < self.day * DAY_MS
 
     def since(self, said: Iterable[Happening]) -> tuple[Happening, ...]:
         """Return what of some events can have an effect still."""

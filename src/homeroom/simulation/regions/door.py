@@ -12,7 +12,7 @@ from homeroom.log.log import Admission, Offer
 from homeroom.log.origins import Stream
 from homeroom.simulation.regions.erasing import cut
 from homeroom.simulation.regions.ledger import write_happenings
-from homeroom.simulation.regions.papers import Paper, sealed_for, write_papers
+from homeroom.simulation.regions.papers import Paper, sealed_papers, write_papers
 from homeroom.simulation.regions.rows import Happening
 
 __all__ = ["Content", "Residence", "admitted", "stream_of", "write_content"]
@@ -73,4 +73,4 @@ def admitted(offers: Sequence[Offer], erased: Collection[str], residence: Reside
 
 def _sealed(home: str, papers: Sequence[object], erased: Collection[str]) -> bytes:
     kept = [one for one in papers if isinstance(one, Paper) and one.learner not in erased]
-    return write_papers([sealed_for(home, one) for one in kept])
+    return sealed_papers(home, kept)

@@ -12,7 +12,7 @@ else at the same vector.
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from homeroom.log.entries import Entry, Sign
 from homeroom.log.origins import Origin, Stream
@@ -20,7 +20,7 @@ from homeroom.log.payloads import unpack
 from homeroom.log.redacting import redacted_entry
 from homeroom.simulation.disk_store import DiskStore
 from homeroom.simulation.regions.ledger import Ledger, Readings, read_happenings, write_happenings
-from homeroom.simulation.regions.papers import read_papers, write_papers
+from homeroom.simulation.regions.papers import names_any, without_papers
 from homeroom.simulation.regions.rows import Happening
 from homeroom.simulation.regions.signatures import signature_of
 
@@ -48,7 +48,7 @@ def cut(events: Iterable[Happening], erased: Collection[str]) -> list[Happening]
 def has_any(entry: Entry, erased: Collection[str], readings: Readings) -> bool:
     """Say whether an entry has anything of learners who are erased."""
     if not entry.origin.stream.is_shared:
-        return any(paper.learner in erased for paper in read_papers(entry))
+        return names_any(entry, erased)
     if entry.origin.stream is Stream.CONTROL:
         return False
     return not readings.of(entry).learners.isdisjoint(erased)
@@ -57,12 +57,11 @@ def has_any(entry: Entry, erased: Collection[str], readings: Readings) -> bool:
 def without_erased(entry: Entry, erased: Collection[str], node: str, sign: Sign) -> Entry:
     """Return an entry without what it has of learners who are erased, as a node redacts it."""
 
-    def redact(_: bytes) -> bytes:
-        if not entry.origin.stream.is_shared:
-            kept: list[Any] = [p for p in read_papers(entry) if p.learner not in erased]
-            return write_papers(kept)
+    def without_events(_: bytes) -> bytes:
         return write_happenings(cut(read_happenings(entry.payload), erased))
 
+    is_shared = entry.origin.stream.is_shared
+    redact = without_events if is_shared else without_papers(entry, erased)
     left = redacted_entry(entry, redact, node, sign)
     assert left is not None
     return left

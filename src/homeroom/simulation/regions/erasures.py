@@ -9,12 +9,11 @@ from random import Random
 from typing import Final
 
 from homeroom.regions.steps import Level
-from homeroom.simulation.disk import Disk
 from homeroom.simulation.regions.agenda import Agenda
-from homeroom.simulation.regions.losses import Losses
+from homeroom.simulation.regions.disks import Disks
 from homeroom.simulation.regions.machine import Machine
 from homeroom.simulation.regions.network import Network
-from homeroom.simulation.regions.outside import BEGIN_MS, Request, Told
+from homeroom.simulation.regions.outside import Request, Told
 from homeroom.simulation.regions.plan import Fault, Kind
 from homeroom.simulation.regions.residency import Erased
 from homeroom.simulation.regions.rows import Happening
@@ -30,7 +29,7 @@ class Erasures:
     Parameters
     ----------
     machines : all nodes, by name
-    network, agenda, losses : of the world
+    network, agenda, disks : of the world
     chance : settles who is asked when a node says nothing
 
     Attributes
@@ -44,13 +43,13 @@ class Erasures:
         machines: Mapping[str, Machine],
         network: Network,
         agenda: Agenda,
-        losses: Losses,
+        disks: Disks,
         chance: Random,
     ) -> None:
         self.open = 0
         self.confirmed: list[Erased] = []
         self._machines, self._network, self._agenda = machines, network, agenda
-        self._losses, self._chance = losses, chance
+        self._disks, self._chance = disks, chance
 
     def begin(self, fault: Fault) -> None:
         """Let a fault of these kinds begin."""
@@ -58,13 +57,10 @@ class Erasures:
         self.open += 1
         learner = f"learner {int(fault.amount)}"
         if fault.kind is Kind.ERASE_AND_RESTORE:
-            begun_ms, copy = self._agenda.now_ms, machine.copy_of_disk()
-            self._agenda.after(fault.for_ms, self._restore, machine, copy, begun_ms)
+            copy = self._disks.copy(machine)
+            self._agenda.after(fault.for_ms, self._disks.put_back, machine, copy)
         elif fault.kind is Kind.ERASE_CUT_OFF:
-            others = [other for other in self._machines if other != machine.name]
-            links = [p for o in others for p in ((machine.name, o), (o, machine.name))]
-            self._network.cut(links)
-            self._agenda.after(fault.for_ms, self._network.heal, links)
+            self._network.part(fault.nodes, fault.for_ms)
         self._ask(machine.name, learner, [])
 
     def _ask(self, node: str, learner: str, done: list[Told]) -> None:
@@ -79,16 +75,8 @@ class Erasures:
 
         now_ms = self._agenda.now_ms
         name = f"erase {learner} at {node}"
-        erasure = Happening(name, "", BEGIN_MS + now_ms, erases=learner)
+        erasure = Happening(name, "", self._agenda.wall_ms, erases=learner)
         self._machines[node].erase(Request(name, (erasure,), Level.LOCAL, tell, now_ms), erasure)
         elsewhere = sorted(name for name, machine in self._machines.items() if machine.life)
         following = self._chance.choice(elsewhere or [node])
         self._agenda.after(_AGAIN_MS, self._ask, following, learner, done)
-
-    def _restore(self, machine: Machine, copy: Disk, copied_ms: int) -> None:
-        if machine.is_destroyed:
-            return
-        machine.lose_power()
-        machine.exchange_disk(copy)
-        self._losses.add(machine.name, copied_ms, self._agenda.now_ms)
-        machine.start()

@@ -19,6 +19,7 @@ from homeroom.log.origins import Origin, Stream
 from homeroom.log.payloads import unpack
 from homeroom.regions.steps import Covered, Event, Fold, Folded, Members, Printed
 from homeroom.simulation.regions.cutting import STATED_FROM_DAY
+from homeroom.simulation.regions.met import Case
 
 if TYPE_CHECKING:
     from homeroom.simulation.regions.beginning import Beginning
@@ -64,6 +65,11 @@ class Folding:
         for entry in entries:
             self._waiting.setdefault(entry.origin, deque()).append(entry)
 
+    @property
+    def waiting(self) -> Iterable[Entry]:
+        """Entries that are held and not folded yet."""
+        return (entry for entries in self._waiting.values() for entry in entries)
+
     def fold(self, fold: Fold) -> list[Event]:
         """Fold what may be folded; return what the member is to be told of it."""
         was_to_cut = self._is_to_cut
@@ -97,6 +103,7 @@ class Folding:
             except EntryError as error:
                 # This origin stops here, and others go on.
                 self._machine.note(f"ALARM {error}")
+                self._machine.outside.met[Case.POISON] += 1
                 self._stopped.add(origin)
                 break
             waiting.popleft()

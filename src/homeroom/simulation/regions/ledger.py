@@ -67,6 +67,7 @@ class Reading:
     voided : ids
     erased : learners
     consents : what learners say of consent
+    merges : what says of two learners that they are one
     packed : by entry that says so, what a snapshot holds of it
     learners : all whose events these are, of whatever kind
     """
@@ -76,6 +77,7 @@ class Reading:
         "erased",
         "events",
         "learners",
+        "merges",
         "names",
         "packed",
         "rows",
@@ -88,8 +90,9 @@ class Reading:
         self.packed: dict[tuple[Origin, int], msgspec.Raw] = {}
         self.learners = {event.learner for event in said if event.learner}
         self.erased = [event.erases for event in said if event.erases]
-        self.events = {e: Row.of(e) for e in said if not (e.voids or e.erases or e.says)}
+        self.events = {e: Row.of(e) for e in said if e.is_activity}
         self.consents = [event for event in said if event.says]
+        self.merges = [event for event in said if event.joins]
         self.names = {event.id for event in self.events}
         self.rows: dict[str, Row] = {}
         self.voided = [event.voids for event in said if event.voids]
@@ -98,6 +101,15 @@ class Reading:
                 self.rows[event.learner].join(row)
             else:
                 self.rows[event.learner] = row.copy()
+
+
+def joined(pairs: Iterable[Sequence[str]]) -> dict[str, set[str]]:
+    """Return by learner all those that are one with them, by pairs who are."""
+    groups: dict[str, set[str]] = {}
+    for one, other in pairs:
+        group = groups.get(one, {one}) | groups.get(other, {other})
+        groups.update(dict.fromkeys(group, group))
+    return groups
 
 
 class Readings:
@@ -160,6 +172,7 @@ class Ledger:
     voided : ids
     erased : learners
     consents : by learner all that was said of consent
+    merged : what says of two learners that they are one, whether it was taken back or not
     retired : origins that have collapsed into the epoch, and are folded whole
     readings_of : what is folded, by entry, as far as it is history
     bases : what was before history begins
@@ -176,6 +189,7 @@ class Ledger:
         self.voided: set[str] = set()
         self.erased: set[str] = set()
         self.consents: dict[str, set[Happening]] = {}
+        self.merged: set[Happening] = set()
         self._readings = readings
         # History: an event is all of it, so each is there once.
         self._known: set[Happening] = set()
@@ -220,6 +234,9 @@ class Ledger:
             self._void(voided)
         for said in reading.consents:
             self._consent(said)
+        if reading.merges:
+            self.merged.update(reading.merges)
+            self._changed.update(f"\3{edge.id}" for edge in reading.merges)
 
     def _consent(self, said: Happening) -> None:
         if said.learner in self.erased:
@@ -250,7 +267,9 @@ class Ledger:
     def _fold_anew(self) -> None:
         self._changed.update(self.rows, self.bases.rows)
         self._changed.update(f"\2{learner}" for learner in self.consents)
+        self._changed.update(f"\3{edge.id}" for edge in self.merged)
         self.rows, self._known, self.consents = self.bases.copies(), set(), {}
+        self.merged = set()
         for name, reading in self.readings_of.items():
             if name not in self._lost:
                 self._add(reading)
@@ -353,11 +372,29 @@ class Ledger:
 
     def _hash_of(self, name: str) -> int:
         row, kept = self.rows.get(name), {"\0": self.voided, "\1": self.erased}
-        if name[0] == "\2":
-            said = sorted(one.id for one in self.consents.get(name[1:], ()))
+        if name[0] in "\2\3":
+            said = sorted(self._said(name))
             return self._readings.hash_of("\n".join((name, *said)), None) if said else 0
         is_there = row is not None or name[1:] in kept.get(name[0], ())
         return self._readings.hash_of(name, row) if is_there else 0
+
+    def _said(self, name: str) -> Iterable[str]:
+        """Return what is said of consent or of merges under a name."""
+        if name[0] == "\2":
+            return (one.id for one in self.consents.get(name[1:], ()))
+        return (repr(edge.joins) for edge in self.merged if edge.id == name[1:])
+
+    def answered(self) -> dict[str, Row]:
+        """Return by the least name of learners who are one what their rows come to together.
+
+        Who is erased is named by nobody, and is still between those whom it was merged with.
+        """
+        groups = joined(edge.joins for edge in self.merged if edge.id not in self.voided)
+        found: dict[str, Row] = {}
+        for learner, row in sorted(self.rows.items()):
+            name = min(groups.get(learner, {learner}) & self.rows.keys())
+            found.setdefault(name, Row()).join(row)
+        return found
 
     def events(self) -> set[Happening]:
         """Return history, voided events included."""

@@ -8,7 +8,7 @@ incarnation, and knows nothing but what the disk has.
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from random import Random
@@ -26,6 +26,7 @@ from homeroom.log.log import (
     Life,
     Offer,
     Offers,
+    Refusal,
     Refused,
     Reply,
     Write,
@@ -37,7 +38,6 @@ from homeroom.log.log import (
 from homeroom.log.members import HomeMoved
 from homeroom.log.origins import Origin, Token
 from homeroom.log.rulings import EntriesLost, Restamped
-from homeroom.regions.counting import lost
 from homeroom.regions.knowledge import Birth
 from homeroom.regions.stated import members_of
 from homeroom.regions.steps import (
@@ -52,7 +52,6 @@ from homeroom.regions.steps import (
     Event,
     Exchange,
     Fold,
-    Found,
     Held,
     Keep,
     Kept,
@@ -73,13 +72,9 @@ from homeroom.simulation.regions.beginning import Beginning
 from homeroom.simulation.regions.door import Content, Residence, write_content
 from homeroom.simulation.regions.erasing import Redact
 from homeroom.simulation.regions.folding import TENANT, Folding
+from homeroom.simulation.regions.met import Case
 from homeroom.simulation.regions.network import SimulatedFabric
-from homeroom.simulation.regions.outside import (
-    BEGIN_MS,
-    Outside,
-    Request,
-    Told,
-)
+from homeroom.simulation.regions.outside import OWNER, Outside, Request, Told
 from homeroom.simulation.regions.places import Place
 from homeroom.simulation.regions.rows import Happening
 from homeroom.simulation.regions.signatures import signature_of
@@ -95,7 +90,7 @@ _TICK_MS: Final = 250
 _FIRST_TICK_MS: Final = 20
 _LOOK_MS: Final = 2
 _HELD_WAIT_MS: Final = 3_000
-_OWNER: Final = "client"
+_YEAR_OFF_MS: Final = 300 * 86_400_000
 
 _Written: TypeAlias = Write | Keep | Exchange | Redact
 """What is written, one after the other."""
@@ -151,11 +146,11 @@ class Machine:
 
     def wall_ms(self) -> int:
         """Return what its clock of the day shows."""
-        now_ms = self.outside.agenda.now_ms
+        agenda = self.outside.agenda
         if not self.offset_ms and not self.drift:
-            return BEGIN_MS + now_ms
-        drifted = self.drift * (now_ms - self._drift_since_ms)
-        return max(0, int(BEGIN_MS + now_ms + self.offset_ms + drifted))
+            return agenda.wall_ms
+        drifted = self.drift * (agenda.now_ms - self._drift_since_ms)
+        return max(0, int(agenda.wall_ms + self.offset_ms + drifted))
 
     def steady_ms(self) -> int:
         """Return what its steady clock shows; it has nothing to do with that of any other."""
@@ -209,6 +204,8 @@ class Machine:
         self._writes: deque[_Written] = deque()
         self._writing: _Written | None = None
         self._upkeep = Upkeep(self, folding, found.tail, self._hands())
+        if abs(self.offset_ms) > _YEAR_OFF_MS:
+            self.outside.met[Case.YEAR_OFF] += 1
         self.note(f"starts as {life[:6]} with {len(found.entries)} entries")
         self._fabric.receive()
         self._step(self._seeds())
@@ -304,6 +301,11 @@ class Machine:
         since_ms = self.outside.agenda.now_ms - _HELD_WAIT_MS - 1_000
         return sum(request.sent_ms < since_ms for request in self._requests.values())
 
+    @property
+    def waiting(self) -> "Iterable[Entry]":
+        """Entries that are durable here, and not folded yet."""
+        return self._folding.waiting
+
     def has_durable(self, token: Token) -> bool:
         """Say whether its log holds an entry, with all before it; whether it runs or not."""
         return self.has_begun and self.store.head(token.origin).number >= token.number
@@ -366,13 +368,14 @@ class Machine:
     def _offer(self, batch_id: str, events: Content, request: Request | None) -> None:
         self._tickets += 1
         body = write_content(events)
-        known = self.store.record(_OWNER, batch_id)
+        owner = OWNER if request is None else request.owner
+        known = self.store.record(owner, batch_id)
         if request is not None:
             self._requests[self._tickets] = request
         offer = Offer(
             ticket=self._tickets,
             tenant=TENANT,
-            owner=_OWNER,
+            owner=owner,
             batch_id=batch_id,
             digest=hashlib.sha256(body).digest(),
             content=events,
@@ -440,6 +443,8 @@ class Machine:
         if request is None:
             return
         outcome = reply.outcome
+        if isinstance(outcome, Refused) and outcome.refusal is Refusal.CONFLICT:
+            self.outside.met[Case.BATCH_ID_REFUSED] += 1
         if isinstance(outcome, Refused) or outcome.token is None:
             request.tell(Told(None, Level.LOCAL))
         elif request.level is Level.LOCAL:
@@ -468,7 +473,7 @@ class Machine:
     def _do_seldom(self, effect: Effect) -> None:
         match effect:
             case Look():
-                self._later(_LOOK_MS, self._look, effect)
+                self._later(_LOOK_MS, self._upkeep.look, effect)
             case Print():
                 self._step(self._folding.printed(effect.check))
             case Held():
@@ -496,18 +501,6 @@ class Machine:
             case BeginAnew():
                 self._later(0, self._begin_anew, effect.why)
 
-    def _look(self, look: Look) -> None:
-        found: list[Entry] = []
-        size_bytes = 0
-        for wanted in look.ranges:
-            for entry in self.store.read(wanted.origin, wanted.first, limits.MESSAGE_ENTRIES_MAX):
-                if len(found) >= limits.MESSAGE_ENTRIES_MAX or size_bytes > limits.PULL_BYTES:
-                    break
-                found.append(entry)
-                size_bytes += len(entry.payload)
-        gone = lost(look.ranges, found, self.store)
-        self._step(Found(look.to, look.pull, tuple(found), self.wall_ms(), gone))
-
     def _seeds(self) -> Members:
         """Return who is said to belong to the world at first: those that a node was told of, and itself."""
         members = self.outside.members
@@ -520,7 +513,9 @@ class Machine:
     def _fold(self, fold: Fold) -> None:
         before, erased = self.stated.control, len(self.ledger.erased)
         told = self._folding.fold(fold)
-        self.cleaning.is_due |= len(self.ledger.erased) > erased
+        if len(self.ledger.erased) > erased:
+            self.cleaning.is_due = True
+            self.outside.watch.erased(self)
         for event in told:
             self._step(event)
         if self.stated.control is not before:

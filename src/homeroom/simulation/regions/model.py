@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from homeroom.simulation.regions.rows import GIVEN, REFUSED, Happening
 
-__all__ = ["Place", "StatedCut", "consents", "expected", "in_places"]
+__all__ = ["Place", "StatedCut", "consents", "expected", "in_places", "merged"]
 
 _DAY_MS = 86_400_000
 Figures = tuple[frozenset[int], int, int, tuple[int, str], int]
@@ -52,7 +52,7 @@ def expected(
             voids.setdefault(event.voids, set()).update(places)
     by_learner: dict[str, list[Happening]] = {}
     for event, places in copies.items():
-        if event.voids or event.erases or event.says or event.learner in erased:
+        if not event.is_activity or event.learner in erased:
             continue
         day = event.time_ms // _DAY_MS
         cut = next((cut for cut in cuts if day < cut.day), None)
@@ -80,6 +80,22 @@ def consents(copies: Collection[Happening]) -> dict[str, str]:
         replaced = [name for one in all_said for name in one.supersedes]
         left = [one.says for one in all_said if one.id not in replaced]
         found[learner] = GIVEN if left and REFUSED not in left else REFUSED
+    return found
+
+
+def merged(figures: Mapping[str, Figures], copies: Collection[Happening]) -> dict[str, Figures]:
+    """Return by the least name of learners who are one what is of all of them; ``copies`` is all that was said."""
+    taken_back = {event.voids for event in copies if event.voids}
+    edges = [event.joins for event in copies if event.joins and event.id not in taken_back]
+    found: dict[str, Figures] = {}
+    for learner in figures:
+        group = {learner}
+        for _ in edges:
+            group.update(*(edge for edge in edges if not group.isdisjoint(edge)))
+        mine = [figures[one] for one in sorted(group & figures.keys())]
+        days, first, last, statuses, counts = zip(*mine, strict=True)
+        together = frozenset().union(*days), min(first), max(last), max(statuses), sum(counts)
+        found[min(group & figures.keys())] = together
     return found
 
 

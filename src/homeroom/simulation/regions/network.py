@@ -5,7 +5,7 @@ come first. A cut is by ordered pair of nodes: a partition of any shape is a set
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Final
@@ -50,7 +50,8 @@ class Network:
     ----------
     weather : how links behave now
     carried, carried_bytes : what was handed over, lost or not
-    look : is shown each message, if anybody wants to look
+    looks : are shown each message
+    rewritten : how many messages were of another release
     releases : by node that does not run this release which one it runs
     """
 
@@ -64,7 +65,8 @@ class Network:
         self.weather = Weather()
         self.carried = 0
         self.carried_bytes = 0
-        self.look: Callable[[str, str, bytes], None] | None = None
+        self.looks: list[Callable[[str, str, bytes], None]] = []
+        self.rewritten = 0
         self.releases: dict[str, str] = {}
         self._agenda, self._trace = agenda, trace
         self._chance = chance
@@ -88,6 +90,12 @@ class Network:
         """Let nothing through from the first to the second of each pair."""
         for link in links:
             self._cuts[link] = self._cuts.get(link, 0) + 1
+
+    def part(self, some: Collection[str], for_ms: int) -> None:
+        """Let nothing through between some nodes and all others for a while."""
+        links = [link for link in self._delays_ms if (link[0] in some) is not (link[1] in some)]
+        self.cut(links)
+        self._agenda.after(for_ms, self.heal, links)
 
     def heal(self, links: Iterable[tuple[str, str]]) -> None:
         """End one cut of each of these links."""
@@ -125,11 +133,12 @@ class Network:
         self.carried += 1
         self.carried_bytes += len(body)
         self._trace.add(self._agenda.now_ms, body)
-        if self.look is not None:
-            self.look(sender, to, body)
+        for look in self.looks:
+            look(sender, to, body)
         if to not in self._arrivals:
             return
         if sender in self.releases:
+            self.rewritten += 1
             body = self._written_otherwise(self.releases[sender], sender, to, body)
         if (sender, to) in self._cuts:
             return

@@ -31,7 +31,8 @@ from homeroom.simulation.regions.agenda import Agenda
 from homeroom.simulation.regions.cutting import STATED_FROM_DAY
 from homeroom.simulation.regions.folding import TENANT
 from homeroom.simulation.regions.machine import Machine
-from homeroom.simulation.regions.outside import BEGIN_MS, Request, Told
+from homeroom.simulation.regions.met import Case
+from homeroom.simulation.regions.outside import Request, Told
 
 __all__ = ["Operator"]
 
@@ -99,6 +100,7 @@ class Operator:
     def _look_after(self) -> None:
         """Let lives end; state again who belongs to the world where that was lost with a home; leave a dead home."""
         if self.home.is_destroyed:
+            self.home.outside.met[Case.HOME_LOST] += 1
             running = [m for m in self._machines.values() if m.life and m.name not in self.left]
             self.move_home(running[0])
         elif self._is_unknown():
@@ -143,7 +145,7 @@ class Operator:
     def _rule(self) -> None:
         """Rule of what waits for a time that is far off, before all that is not stated while facts wait for theirs."""
         facts: list[Fact] = []
-        now_ms = BEGIN_MS + self._agenda.now_ms
+        now_ms = self._agenda.wall_ms
         running = [machine for machine in self._machines.values() if machine.life is not None]
         for machine in running if self._is_at_home() else ():
             gate = machine.member.gate
@@ -188,6 +190,15 @@ class Operator:
         self.open += 1
         self._state([MemberFenced(node=node)])
         self._agenda.after(_AGAIN_MS, self._close, node)
+
+    def fence(self, node: str) -> None:
+        """Have nothing more taken of a node; nobody sees its removal through."""
+        self._state([MemberFenced(node=node)])
+
+    def next_term(self) -> int:
+        """Return the term of a move of the home that somebody else states."""
+        self._term += 1
+        return self._term
 
     def cut(self, day: int) -> None:
         """Let history begin on a day since 1970, of what all members hold."""
@@ -245,7 +256,7 @@ class Operator:
         """State facts after all that was stated before, or before all that waits."""
         self.open += 1
         self._number += 1
-        at_ms = BEGIN_MS + self._agenda.now_ms
+        at_ms = self._agenda.wall_ms
         changes = [Change(fact=fact, author="operator", at_ms=at_ms) for fact in facts]
         statement = _Statement(f"operator {self._number}", changes)
         if is_first:

@@ -25,6 +25,7 @@ from homeroom.simulation.regions.beginning import Beginning, begin
 from homeroom.simulation.regions.door import Content, Residence, admitted
 from homeroom.simulation.regions.erasing import Cleaning, Register
 from homeroom.simulation.regions.ledger import Ledger, Readings
+from homeroom.simulation.regions.met import Met
 from homeroom.simulation.regions.network import Network
 from homeroom.simulation.regions.papers import Papers
 from homeroom.simulation.regions.sharing import Sharing
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from homeroom.simulation.regions.machine import Machine
 
 __all__ = [
-    "BEGIN_MS",
+    "OWNER",
     "Cores",
     "Outside",
     "Request",
@@ -43,8 +44,8 @@ __all__ = [
     "Watch",
 ]
 
-BEGIN_MS: Final = 1_764_000_000_000
-"""What a right clock shows when a world begins."""
+OWNER: Final = "client"
+"""Who sends batches, under the key that all have at first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,9 @@ class Watch(Protocol):
     def alarmed(self, machine: Machine, alarm: Alarm) -> None:
         """Take an alarm that a node raised."""
 
+    def erased(self, machine: Machine) -> None:
+        """Take that a node has folded an erasure."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
@@ -99,6 +103,7 @@ class Outside:
     members: Members
     cores: Cores
     courier: Courier
+    met: Met
     save_ms: tuple[int, int]
     """How long it is between two snapshots of a node, at least and at most."""
     homes: Mapping[str, str]
@@ -109,7 +114,7 @@ class Outside:
 class Request:
     """A batch that a client sends, or facts that an operator states, when, and whom to tell.
 
-    ``seen`` is the last token that the client has.
+    ``seen`` is the last token that the client has, ``owner`` whose its key is.
     """
 
     batch_id: str
@@ -118,6 +123,7 @@ class Request:
     tell: Callable[[Told], None]
     sent_ms: int
     seen: Token | None = None
+    owner: str = OWNER
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,22 +3,43 @@
 A simulated node folds documents as a set. Whom an erasure names is taken out of it when it is asked for, so that it
 makes no difference which comes first; in the log they are cut as events are (`homeroom.simulation.regions.erasing`).
 
-A seal is made with the name of the jurisdiction that it is for, and opens with that name alone: it keeps nobody out,
-but a node that opens what is not for it has to mean to.
+What goes home is sealed as a running node seals it (`homeroom.adapters.vault.passage`), for the key of the jurisdiction
+where it is at home, a part a document. The key that is drawn for each passage follows from what is in it, so that the
+same seed gives the same bytes.
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
-from itertools import cycle
-from typing import TypeAlias
+from collections.abc import Callable, Collection, Iterable
+from functools import cache
+from typing import Final
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from homeroom.errors import EntryError
+from homeroom.adapters.vault.operations import HASH_BYTES
+from homeroom.adapters.vault.passage import (
+    Sealing,
+    SealKey,
+    opened,
+    redacted_passages,
+    written_passages,
+)
+from homeroom.adapters.vault.places import seal_key_of
+from homeroom.errors import EntryError, VaultError
 from homeroom.log.entries import Entry
 from homeroom.log.payloads import unpack
 
-__all__ = ["Paper", "Papers", "Sealed", "read_papers", "sealed_for", "write_papers"]
+__all__ = [
+    "Paper",
+    "Papers",
+    "names_any",
+    "read_papers",
+    "sealed_papers",
+    "without_papers",
+    "write_papers",
+]
+
+_TENANT: Final = "main"
 
 
 class Paper(msgspec.Struct, array_like=True, frozen=True, order=True):
@@ -29,49 +50,79 @@ class Paper(msgspec.Struct, array_like=True, frozen=True, order=True):
     text: str
 
 
-class Sealed(msgspec.Struct, array_like=True, frozen=True):
-    """One document that is sealed for another jurisdiction, and of whom it is."""
-
-    learner: str
-    sealed: bytes
-
-
-_Written: TypeAlias = Sequence[Paper] | Sequence[Sealed]
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Paper]).decode
-_decode_sealed = msgspec.msgpack.Decoder(list[Sealed]).decode
 _decode_one = msgspec.msgpack.Decoder(Paper).decode
 
 
-def write_papers(papers: Iterable[Paper] | Iterable[Sealed]) -> bytes:
+def write_papers(papers: Iterable[Paper]) -> bytes:
     """Return documents as the content of an entry."""
     return _encode(list(papers))
 
 
-def sealed_for(home: str, paper: Paper) -> Sealed:
-    """Return a document sealed for a jurisdiction."""
-    return Sealed(paper.learner, _mixed(home, _encode(paper)))
-
-
-def _mixed(home: str, content: bytes) -> bytes:
-    key = hashlib.blake2b(home.encode()).digest()
-    return bytes(one ^ other for one, other in zip(content, cycle(key), strict=False))
-
-
-def _opened(here: str, one: Sealed) -> Paper:
+def read_papers(entry: Entry) -> list[Paper]:
+    """Return the documents of an entry that are not sealed. Raises `EntryError`."""
     try:
-        return _decode_one(_mixed(here, one.sealed))
-    except msgspec.MsgspecError as error:
-        raise EntryError(f"a document of {one.learner} is sealed, and not for {here}") from error
-
-
-def read_papers(entry: Entry) -> _Written:
-    """Return the documents of an entry, sealed ones as they are. Raises `EntryError`."""
-    decode = _decode_sealed if entry.origin.stream.home else _decode
-    try:
-        return decode(unpack(entry.payload).content)
+        return _decode(unpack(entry.payload).content)
     except msgspec.MsgspecError as error:
         raise EntryError(f"entry {entry.number} of {entry.origin} cannot be read") from error
+
+
+# --- sealed -----------------------------------------------------------------------------------------------------------
+
+
+@cache
+def _seal_key(jurisdiction: str) -> SealKey:
+    """Return the key that the nodes of a jurisdiction have; others know its public half alone."""
+    return seal_key_of(hashlib.blake2s(jurisdiction.encode()).digest())
+
+
+@cache
+def _subject(learner: str) -> bytes:
+    return hashlib.blake2s(learner.encode(), digest_size=HASH_BYTES).digest()
+
+
+def sealed_papers(home: str, papers: Iterable[Paper]) -> bytes:
+    """Return documents as the content of an entry, sealed for a jurisdiction."""
+    some = list(papers)
+    drawn = hashlib.blake2s(home.encode() + _encode(some)).digest()
+    draw = X25519PrivateKey.from_private_bytes(drawn)
+    sealing = Sealing(_TENANT, _seal_key(home).public_text, lambda: draw)
+    for paper in some:
+        sealing.add(_subject(paper.learner), paper)
+    return _encode([sealing.encoded()])
+
+
+def _opened_papers(here: str, entry: Entry) -> list[Paper]:
+    """Return the documents of an entry that are sealed for a jurisdiction. Raises `EntryError`."""
+    seal_key, found = _seal_key(here), []
+    for passage in written_passages(unpack(entry.payload).content):
+        key = seal_key.key_of(passage)
+        try:
+            found += [opened(key, passage, part, _decode_one) for part in passage.parts]
+        except VaultError as error:
+            raise EntryError(f"entry {entry.number} of {entry.origin}: {error}") from error
+    return found
+
+
+# --- erased -----------------------------------------------------------------------------------------------------------
+
+
+def names_any(entry: Entry, erased: Collection[str]) -> bool:
+    """Say whether an entry has documents of learners who are erased, sealed or not. Raises `EntryError`."""
+    if not entry.origin.stream.home:
+        return any(paper.learner in erased for paper in read_papers(entry))
+    subjects = {_subject(learner) for learner in erased}
+    passages = written_passages(unpack(entry.payload).content)
+    return any(part.subject in subjects for passage in passages for part in passage.parts)
+
+
+def without_papers(entry: Entry, erased: Collection[str]) -> Callable[[bytes], bytes | None]:
+    """Return what takes learners who are erased out of the content of an entry."""
+    if not entry.origin.stream.home:
+        return lambda content: write_papers(p for p in _decode(content) if p.learner not in erased)
+    subjects = {_TENANT: frozenset(_subject(learner) for learner in erased)}
+    return lambda content: redacted_passages(content, subjects)
 
 
 class Papers:
@@ -83,11 +134,11 @@ class Papers:
 
     def fold(self, entry: Entry) -> None:
         """Take an entry with documents; what is sealed for others stays as it is."""
+        home = entry.origin.stream.home
         assert not entry.origin.stream.is_shared
-        if entry.origin.stream.home not in ("", self._here):
+        if home not in ("", self._here):
             return
-        for one in read_papers(entry):
-            self._known.add(one if isinstance(one, Paper) else _opened(self._here, one))
+        self._known.update(_opened_papers(self._here, entry) if home else read_papers(entry))
 
     def without(self, erased: Collection[str]) -> set[Paper]:
         """Return all documents but those of learners who are erased."""

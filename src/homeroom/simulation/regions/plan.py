@@ -56,6 +56,8 @@ class Kind(StrEnum):
     RETURN = "leave, and return"
     CLONE = "clone beside the original"
     MOVE_HOME = "home cut off, and moved"
+    EACH_OTHER = "two that remove each other"
+    WEEKS = "weeks in which all is off"
     CUT_HISTORY = "retention cut"
     ERASE = "erasure"
     ERASE_CUT_OFF = "erasure while cut off"
@@ -66,7 +68,7 @@ DISK_KINDS: Final = frozenset(
     {Kind.RESTORE, Kind.RESTORE_TWICE, Kind.FAIL_OVER, Kind.LYING_SYNC, Kind.MISDIRECTED}
 )
 """Kinds of `homeroom.simulation.regions.disks`."""
-UPHEAVALS: Final = frozenset({Kind.RETURN, Kind.MOVE_HOME, Kind.CLONE})
+UPHEAVALS: Final = frozenset({Kind.RETURN, Kind.MOVE_HOME, Kind.CLONE, Kind.EACH_OTHER, Kind.WEEKS})
 """Kinds of `homeroom.simulation.regions.upheavals`."""
 ERASURES: Final = frozenset({Kind.ERASE, Kind.ERASE_CUT_OFF, Kind.ERASE_AND_RESTORE})
 """Kinds of `homeroom.simulation.regions.erasures`; the amount is the number of a learner."""
@@ -85,7 +87,7 @@ class Fault:
     kind : what
     at_ms, for_ms : when, and how long
     nodes : whom it befalls; of a cut the one side
-    amount : milliseconds of a clock, share of messages lost; else unused
+    amount : milliseconds of a clock, share of messages lost, number of a learner, 1 for an older release
     """
 
     kind: Kind
@@ -113,6 +115,7 @@ class Plan:
     faults : in order of time
     has_documents : whether clients send documents too
     is_open : whether they send them to nodes of any jurisdiction, and some of whom they are live in another one
+    has_mistakes : whether some clients merge learners, and use ids and keys otherwise than they should
     save_ms : how long it is between two snapshots of a node, at least and at most; its log forgets nothing between
     """
 
@@ -124,6 +127,7 @@ class Plan:
     faults: tuple[Fault, ...]
     has_documents: bool = False
     is_open: bool = False
+    has_mistakes: bool = False
     save_ms: tuple[int, int] = (2_000, 5_000)
 
     @property
@@ -155,16 +159,16 @@ _WEIGHTS: Final = (
 _FURTHER: Final = 0.4
 _CUT: Final = 0.35
 _DISKS_LOST: Final = DISK_KINDS | {Kind.ERASE_AND_RESTORE, Kind.DESTROY}
-_AMOUNTS: Final[Mapping[Kind, Callable[[Random], float]]] = {
-    Kind.LIES: lambda _: 0,
-    Kind.RELEASES: lambda chance: chance.randrange(2),
-    Kind.POISON: lambda _: 0,
-    Kind.RESTORE_TWICE: lambda _: 0,
-    Kind.FAIL_OVER: lambda _: 0,
-    Kind.LYING_SYNC: lambda _: 0,
-    Kind.MISDIRECTED: lambda _: 0,
-}
-"""Kinds that were added later, each with what settles its amount."""
+_LATER: Final = (
+    Kind.LIES,
+    Kind.RELEASES,
+    Kind.POISON,
+    Kind.RESTORE_TWICE,
+    Kind.FAIL_OVER,
+    Kind.LYING_SYNC,
+    Kind.MISDIRECTED,
+)
+"""Kinds that were added later."""
 _UPHEAVED: Final = 0.3
 _ERASED: Final = 0.25
 _DOCUMENTED: Final = 3
@@ -172,6 +176,9 @@ _DOCUMENTED: Final = 3
 _OPEN: Final = 15
 _OPENED: Final = 9
 """The tenant of a world with this remainder is open; it has documents."""
+_MISTAKEN: Final = 4
+"""One world in so many has clients that make mistakes."""
+_RARE: Final = 0.15
 _YEAR_MS: Final = 365.25 * 86_400_000
 
 
@@ -189,13 +196,23 @@ def make_plan(seed: int, storm_ms: int | None = None) -> Plan:
     faults = [_fault(chance, chance.choice(chosen), names, length_ms) for _ in range(number)]
     faults += _erasures(seed, names, length_ms)
     faults += _upheavals(seed, names, {fault.kind for fault in faults}, length_ms)
+    faults += _rare(seed, names, {fault.kind for fault in faults}, length_ms)
     faults += _one_disk(_further(seed, names, length_ms), faults)
     if not _loses_home(faults, names[0]):
         faults += _cuts(seed, names, length_ms)
     settled, joining = _settled(faults, nodes)
     every_ms = chance.choice((200, 400, 800))
-    has_documents, is_open = seed % _DOCUMENTED == 0, seed % _OPEN == _OPENED
-    return Plan(seed, nodes, joining, length_ms, every_ms, settled, has_documents, is_open)
+    return Plan(
+        seed,
+        nodes,
+        joining,
+        length_ms,
+        every_ms,
+        settled,
+        has_documents=seed % _DOCUMENTED == 0,
+        is_open=seed % _OPEN == _OPENED,
+        has_mistakes=seed % _MISTAKEN == 1,
+    )
 
 
 def _erasures(seed: int, names: Sequence[str], length_ms: int) -> list[Fault]:
@@ -219,10 +236,12 @@ def _further(seed: int, names: Sequence[str], length_ms: int) -> list[Fault]:
         return []
     found = []
     for _ in range(chance.randint(1, 3)):
-        kind = chance.choice(list(_AMOUNTS))
+        kind = chance.choice(_LATER)
         at_ms = chance.randrange(length_ms // 4, length_ms * 9 // 10)
         for_ms = chance.randrange(100, max(200, length_ms - at_ms))
-        found.append(Fault(kind, at_ms, for_ms, (chance.choice(names),), _AMOUNTS[kind](chance)))
+        nodes = (chance.choice(names),)
+        amount = chance.randrange(2) if kind is Kind.RELEASES else 0
+        found.append(Fault(kind, at_ms, for_ms, nodes, amount))
     return found
 
 
@@ -246,7 +265,8 @@ def _loses_home(faults: Sequence[Fault], home: str) -> bool:
     A cut cannot be undone, and one that becomes known late cannot be made in its place: so in such worlds none is.
     """
     return any(
-        fault.kind is Kind.MOVE_HOME or (fault.kind in _DISKS_LOST and fault.nodes[0] == home)
+        fault.kind in (Kind.MOVE_HOME, Kind.EACH_OTHER)
+        or (fault.kind in _DISKS_LOST and fault.nodes[0] == home)
         for fault in faults
     )
 
@@ -273,6 +293,21 @@ def _upheavals(seed: int, names: Sequence[str], kinds: set[Kind], length_ms: int
     for_ms = chance.randrange(500, length_ms - at_ms)
     kind = chance.choice((Kind.RETURN, Kind.MOVE_HOME, Kind.CLONE))
     return [Fault(kind, at_ms, for_ms, (chance.choice(names[1:]),))]
+
+
+def _rare(seed: int, names: Sequence[str], kinds: set[Kind], length_ms: int) -> list[Fault]:
+    """Return what hardly ever happens, in a part of the worlds; the other faults do not depend on it."""
+    chance = Random(f"{seed}/rare")  # noqa: S311 - a seed settles everything here
+    if kinds & {Kind.DESTROY, Kind.LEAVE, *UPHEAVALS} or chance.random() > _RARE:
+        return []
+    at_ms = chance.randrange(length_ms // 4, length_ms // 2)
+    if chance.random() < 0.5:
+        return [Fault(Kind.WEEKS, at_ms, 0, (chance.choice(names),))]
+    others = list(names[1:])
+    chance.shuffle(others)
+    # On the one side the home and half of the others, on this one the rival and the other half.
+    side = tuple(others[: (len(others) + 1) // 2])
+    return [Fault(Kind.EACH_OTHER, at_ms, chance.randrange(500, length_ms - at_ms), side)]
 
 
 def _settled(

@@ -15,7 +15,7 @@ millisecond, and a world has hundreds.
 import datetime as dt
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Final
@@ -36,10 +36,10 @@ from homeroom.log.payloads import Part, pack, write_parts
 from homeroom.log.redacting import redacted_entry, redacted_parts
 from homeroom.log.rulings import ruling_of
 from homeroom.node.folding import Folding, TenantState
+from homeroom.simulation.regions.agenda import BEGIN_MS
 from homeroom.simulation.regions.ledger import Readings
 from homeroom.simulation.regions.machine import Machine
 from homeroom.simulation.regions.model import expected
-from homeroom.simulation.regions.outside import BEGIN_MS
 from homeroom.simulation.regions.rows import Happening
 from homeroom.state.state import State, rebuild
 from homeroom.state.zones import load_zone
@@ -108,7 +108,10 @@ class RealEntries:
 
 
 def check_real_fold(
-    machines: Sequence[Machine], entries: RealEntries, chance: Random
+    machines: Sequence[Machine],
+    entries: RealEntries,
+    chance: Random,
+    seal: Callable[[State], None] = lambda _: None,
 ) -> Iterator[str]:
     """Return what does not hold of nodes that have come together, when a real node folds what they have folded.
 
@@ -117,6 +120,7 @@ def check_real_fold(
     machines : nodes that have all folded the same
     entries : of their world
     chance : settles orders, portions and the cut
+    seal : may put the rows of a state elsewhere at the cut, from where they are read when they are asked for
     """
     fingerprints: dict[str, str] = {}
     folded: list[Entry] = []
@@ -129,6 +133,7 @@ def check_real_fold(
             state = _state(folding)
             if rebuild(state).fingerprint() != state.fingerprint():
                 yield f"the real state of {machine.name} is not what it comes to when it is folded anew"
+            seal(state)
         fingerprints[machine.name] = state.fingerprint()
         yield from (f"{machine.name}: {why}" for why in folding.troubles.values())
         if machine is machines[0]:

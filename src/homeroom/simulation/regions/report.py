@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from homeroom.simulation.regions.met import Case, Met
 from homeroom.simulation.regions.world import Run
 
 __all__ = ["Report", "failure_lines"]
@@ -25,6 +26,7 @@ class Report:
     worlds : how many
     totals : figures of all runs, summed
     faults : how often each kind went wrong
+    met : how often worlds came to what they are made for
     slowest_ms : longest time until all nodes were equal after everything was put right
     failed : runs in which something did not hold
     """
@@ -32,6 +34,7 @@ class Report:
     worlds: int = 0
     totals: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
+    met: Met = field(default_factory=Counter)
     slowest_ms: int = 0
     failed: list[Run] = field(default_factory=list)
 
@@ -40,6 +43,7 @@ class Report:
         self.worlds += 1
         self.totals.update(run.figures)
         self.faults.update(str(fault.kind) for fault in run.plan.faults)
+        self.met.update(run.met)
         self.slowest_ms = max(self.slowest_ms, run.figures["converged_ms"])
         if run.violations:
             self.failed.append(run)
@@ -57,6 +61,11 @@ class Report:
         if self.faults:
             kinds = ", ".join(f"{kind} {count:,}" for kind, count in sorted(self.faults.items()))
             said.append(f"what went wrong: {kinds}")
+        missed = [case for case in Case if not self.met[case]]
+        said.append(
+            f"met: {len(Case) - len(missed)} of {len(Case)} things that worlds are made for"
+            + (f"; not: {', '.join(missed)}" if missed else "")
+        )
         failed = len(self.failed)
         said.append(
             "every promise was kept" if not failed else f"{failed:,} worlds broke a promise"
@@ -69,6 +78,7 @@ class Report:
             "worlds": self.worlds,
             "totals": dict(self.totals),
             "faults": dict(sorted(self.faults.items())),
+            "met": {case: self.met[case] for case in Case},
             "slowest_ms": self.slowest_ms,
             "failed": [
                 {"seed": run.plan.seed, "violations": run.violations} for run in self.failed

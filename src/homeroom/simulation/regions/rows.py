@@ -27,6 +27,7 @@ class Happening(msgspec.Struct, array_like=True, frozen=True, cache_hash=True):
     erases : the learner whom it erases, if any
     says, supersedes : what the learner says of consent, if anything, and the ids of what was said before that it is in
         place of
+    joins : the two learners of whom it says that they are one, if any
     """
 
     id: str
@@ -37,6 +38,12 @@ class Happening(msgspec.Struct, array_like=True, frozen=True, cache_hash=True):
     erases: str = ""
     says: str = ""
     supersedes: tuple[str, ...] = ()
+    joins: tuple[str, ...] = ()
+
+    @property
+    def is_activity(self) -> bool:
+        """Whether it is something that a learner did."""
+        return not (self.voids or self.erases or self.says or self.joins)
 
 
 @dataclass(slots=True)

@@ -118,10 +118,11 @@ class Courier:
     Parameters
     ----------
     agenda, network : of the world
+    look : is shown each snapshot that comes
     """
 
-    def __init__(self, agenda: Agenda, network: Network) -> None:
-        self._agenda, self._network = agenda, network
+    def __init__(self, agenda: Agenda, network: Network, look: Callable[[Snapshot], None]) -> None:
+        self.look, self._agenda, self._network = look, agenda, network
         self._disks: dict[str, Callable[[], Disk | None]] = {}
         self.carried = 0
 
@@ -138,5 +139,7 @@ class Courier:
         disk = self._disks[of]() if of in self._disks else None
         is_cut = self._network.is_cut(of, to) or self._network.is_cut(to, of)
         found = None if disk is None or is_cut else read_snapshot(disk)
-        self.carried += found is not None
+        if found is not None:
+            self.carried += 1
+            self.look(found)
         tell(found)

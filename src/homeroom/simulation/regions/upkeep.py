@@ -1,4 +1,4 @@
-"""What a simulated node does beside its work: snapshots, what its log forgets, and what it writes once more.
+"""What a simulated node does beside its work: snapshots, what its log forgets, looks into it, and what it writes again.
 
 A running node has threads of its own for these; here they happen between two steps, at times that chance gives.
 """
@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from homeroom import limits
 from homeroom.errors import StoreError
 from homeroom.log.origins import Origin, Vector
-from homeroom.regions.counting import goes_beyond, lacks_state
-from homeroom.regions.steps import Collected, Event, NotInstalled, Saved
+from homeroom.regions.counting import goes_beyond, lacks_state, lost
+from homeroom.regions.steps import Collected, Event, Found, Look, NotInstalled, Saved
 from homeroom.simulation.regions.erasing import Redact
 from homeroom.simulation.regions.ledger import read_happenings
 from homeroom.simulation.regions.rows import Happening
@@ -113,6 +114,24 @@ class Upkeep:
             self._hands.fail("a snapshot could not be written")
         else:
             self._hands.begin_anew("it has a snapshot of another node")
+
+    # --- what others ask for ---
+
+    def look(self, look: Look) -> None:
+        """Look up in the log what another node asks for."""
+        machine = self._machine
+        found: list[Entry] = []
+        size_bytes = 0
+        for wanted in look.ranges:
+            for entry in machine.store.read(
+                wanted.origin, wanted.first, limits.MESSAGE_ENTRIES_MAX
+            ):
+                if len(found) >= limits.MESSAGE_ENTRIES_MAX or size_bytes > limits.PULL_BYTES:
+                    break
+                found.append(entry)
+                size_bytes += len(entry.payload)
+        gone = lost(look.ranges, found, machine.store)
+        self._hands.step(Found(look.to, look.pull, tuple(found), machine.wall_ms(), gone))
 
     # --- who is erased ---
 

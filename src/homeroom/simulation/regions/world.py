@@ -6,25 +6,28 @@ and every check is made.
 """
 
 import gc
-from collections.abc import Callable, Iterable
+from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from homeroom import limits
 from homeroom.errors import kind_and_places
 from homeroom.regions.steps import Level, Members
-from homeroom.simulation.regions.agenda import Agenda, Trace
+from homeroom.simulation.regions.agenda import BEGIN_MS, Agenda, Trace
 from homeroom.simulation.regions.checks import Watcher, check_all, long_vectors, missing_entries
 from homeroom.simulation.regions.clients import Acknowledged, Batch, Client, Diary
+from homeroom.simulation.regions.crossings import Crossings
 from homeroom.simulation.regions.disks import Disks
 from homeroom.simulation.regions.erasures import Erasures
 from homeroom.simulation.regions.ledger import POISON, Readings
 from homeroom.simulation.regions.lies import Lies
 from homeroom.simulation.regions.machine import Machine
+from homeroom.simulation.regions.met import Case, Met
+from homeroom.simulation.regions.mistakes import MistakenClient
 from homeroom.simulation.regions.network import NEWER, OLDER, Network, Weather
 from homeroom.simulation.regions.operator import Operator
-from homeroom.simulation.regions.outside import BEGIN_MS, Cores, Outside, Request, Told
+from homeroom.simulation.regions.outside import Cores, Outside, Request, Told
 from homeroom.simulation.regions.paper_clients import PaperClient
 from homeroom.simulation.regions.places import one_way_ms
 from homeroom.simulation.regions.plan import (
@@ -44,11 +47,15 @@ from homeroom.simulation.regions.residency import (
     divided,
     is_true,
 )
+from homeroom.simulation.regions.retries import Retries
 from homeroom.simulation.regions.rows import DAY_MS, Happening
 from homeroom.simulation.regions.sharing import Sharing
 from homeroom.simulation.regions.signatures import is_signed
 from homeroom.simulation.regions.snapshots import Courier
 from homeroom.simulation.regions.upheavals import Upheavals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Run", "World", "simulate"]
 
@@ -64,6 +71,7 @@ _CHECKS_MORE: Final = 2
 _REST_MS_MAX: Final = 3_000
 _DOCUMENTS_SELDOM: Final = 3
 """A document is sent for so many batches of events."""
+_MISTAKES_SELDOM: Final = 5
 _ENDINGS_MS_MAX: Final = 12_000
 
 
@@ -77,6 +85,7 @@ class Run:
     violations : what did not hold
     checksum : of everything that happened
     figures : counts
+    met : how often it came to what worlds are made for
     trace : the last lines of what happened
     """
 
@@ -85,6 +94,7 @@ class Run:
     checksum: int
     figures: dict[str, int]
     trace: list[str] = field(default_factory=list)
+    met: Met = field(default_factory=Counter)
 
 
 class World:
@@ -106,8 +116,11 @@ class World:
         self._begun_ms = -(plan.storm_ms + _CHECK_AFTER_MS) % limits.CHECK_MS
         self._calm_ms = self._begun_ms + plan.storm_ms
         self.agenda, self.trace = Agenda(self._begun_ms), Trace()
-        self.watcher = Watcher(plan)
-        self.diary = Diary(self._acknowledged)
+        self.met: Met = Counter()
+        readings, sharing = Readings(), Sharing(is_signed)
+        self.crossings = Crossings(self.met, readings, sharing)
+        self.watcher = Watcher(plan, self.met, self.crossings)
+        self.diary = Diary(self._acknowledged, self.met)
         places = {**plan.nodes, **plan.joining}
         delays_ms = {
             (one, other): one_way_ms(here, there)
@@ -119,12 +132,13 @@ class World:
             agenda=self.agenda,
             trace=self.trace,
             network=self.network,
-            readings=Readings(),
-            sharing=Sharing(is_signed),
+            readings=readings,
+            sharing=sharing,
             watch=self.watcher,
             members=_seeds(plan),
             cores=cores or Cores(),
-            courier=Courier(self.agenda, self.network),
+            courier=Courier(self.agenda, self.network, self.crossings.brought),
+            met=self.met,
             homes=_homes(plan),
             save_ms=plan.save_ms,
         )
@@ -137,14 +151,19 @@ class World:
         self.operator = Operator(home, self.machines, self.agenda, self._chance("operator"))
         self.papers = Diary(self._acknowledged_paper)
         self.border = BorderWatch({node: place.jurisdiction for node, place in places.items()})
-        self.network.look = self.border.carried if plan.has_documents else None
+        if plan.has_documents:
+            self.network.looks.append(self.border.carried)
+        if plan.kinds & ERASURES:
+            self.network.looks.append(self.crossings.carried)
+        retries = Retries(self.machines, self.agenda, self.diary, self._chance("retries"))
+        losses = self.watcher.losses
+        self.disks = Disks(self.machines, self.agenda, losses, self.crossings, retries)
         self.erasures = Erasures(
-            self.machines, self.network, self.agenda, self.watcher.losses, self._chance("erasures")
+            self.machines, self.network, self.agenda, self.disks, self._chance("erasures")
         )
-        self.disks = Disks(self.machines, self.agenda, self.watcher.losses)
         self.lies = Lies(self.machines, self.network, self.agenda, self._chance("lies"))
         self.upheavals = Upheavals(
-            self.machines, self.operator, self.outside, self.diary, self.watcher.losses
+            self.machines, self.operator, self.outside, self.diary, losses, retries
         )
 
     def _chance(self, of: str) -> Random:
@@ -174,6 +193,8 @@ class World:
             self.agenda.after(_CLIENTS_FROM_MS, client.run, self.plan.every_ms, self._calm_ms)
         if self.plan.has_documents:
             self._send_papers(first)
+        if self.plan.has_mistakes:
+            self._make_mistakes(first)
         for fault in self.plan.faults:
             self.agenda.after(fault.at_ms, self._begin, fault)
         try:
@@ -185,6 +206,13 @@ class World:
             self.watcher.violations.append(f"something raised {kind_and_places(error)}: {error}")
             converged_ms = -1
         return self._run(converged_ms)
+
+    def _make_mistakes(self, nodes: dict[str, Machine]) -> None:
+        for name in nodes:
+            chance = self._chance(f"{name}/mistakes")
+            client = MistakenClient(name, nodes, self.agenda, self.diary, chance)
+            every_ms = _MISTAKES_SELDOM * self.plan.every_ms
+            self.agenda.after(_CLIENTS_FROM_MS, client.run, every_ms, self._calm_ms)
 
     def _send_papers(self, nodes: dict[str, Machine]) -> None:
         for name, home in nodes.items():
@@ -315,7 +343,9 @@ class World:
             "erasures": len(self.erasures.confirmed),
         }
         violations = list(dict.fromkeys(self.watcher.violations))
-        return Run(self.plan, violations, self.trace.checksum, figures, self.trace.lines(60))
+        self.met[Case.TWO_RELEASES] = self.network.rewritten
+        lines = self.trace.lines(60)
+        return Run(self.plan, violations, self.trace.checksum, figures, lines, self.met)
 
     def _acknowledged(self, told: Acknowledged) -> None:
         self.watcher.acknowledged(told, self.machines)
@@ -345,7 +375,11 @@ class World:
         begin.get(fault.kind, self._befall)(fault)
 
     def _cut(self, fault: Fault) -> None:
-        links = list(self._links(fault))
+        if fault.kind is not Kind.CUT_ONE_WAY:
+            self.network.part(fault.nodes, fault.for_ms)
+            return
+        outside = [name for name in self.machines if name not in fault.nodes]
+        links = [(one, other) for one in fault.nodes for other in outside]
         self.network.cut(links)
         self.agenda.after(fault.for_ms, self.network.heal, links)
 
@@ -368,15 +402,12 @@ class World:
     def _poison(self, fault: Fault) -> None:
         """Have a client send what no node of this release can fold: all store it, and that origin waits everywhere."""
         (name,) = fault.nodes
-        event = Happening(f"{POISON} {fault.at_ms}", "learner 1", BEGIN_MS + self.agenda.now_ms)
+        event = Happening(f"{POISON} {fault.at_ms}", "learner 1", self.agenda.wall_ms)
         batch = self.diary.sent[event.id] = Batch(event.id, (event,), Level.LOCAL)
         self.outside.readings.refuses = True
 
         def tell(told: Told) -> None:
-            if told.token is not None:
-                at_ms = self.agenda.now_ms
-                said = Acknowledged(batch, name, told.token, told.level, at_ms, 0)
-                self.diary.acknowledged.append(said)
+            self.diary.take(batch, name, told, self.agenda.now_ms)
 
         request = Request(event.id, batch.events, batch.level, tell, self.agenda.now_ms)
         self.machines[name].offer(request)
@@ -384,14 +415,6 @@ class World:
     def _cut_history(self, fault: Fault) -> None:
         # Learners have events of the last days: some are before this day, and some come later.
         self.operator.cut(BEGIN_MS // DAY_MS - int(fault.amount))
-
-    def _links(self, fault: Fault) -> Iterable[tuple[str, str]]:
-        outside = [name for name in self.machines if name not in fault.nodes]
-        for one in fault.nodes:
-            for other in outside:
-                yield one, other
-                if fault.kind is not Kind.CUT_ONE_WAY:
-                    yield other, one
 
     def _befall(self, fault: Fault) -> None:
         machine = self.machines[fault.nodes[0]]
@@ -423,10 +446,8 @@ class World:
 
     def _set_clock(self, machine: Machine, fault: Fault) -> None:
         if fault.kind is Kind.ALONE_AND_WRONG:
-            links = list(self._links(fault))
-            self.network.cut(links)
+            self.network.part(fault.nodes, fault.for_ms)
             machine.set_clock(fault.amount)
-            self.agenda.after(fault.for_ms, self.network.heal, links)
         elif fault.kind is Kind.CLOCK_DRIFT:
             machine.set_clock(0, fault.amount)
         else:
