@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Sequence
 
-from benchmarks.machine import describe
+from homeroom.provers.machine import describe
 
 __all__ = ["NAMES", "main"]
 

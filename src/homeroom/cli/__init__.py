@@ -93,6 +93,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "homeroom.cli.simulate",
         "Run whole worlds of regions, and check what is promised in them.",
     ),
+    "prove": (
+        "homeroom.cli.prove",
+        "Run load tests by plans that say what must hold: pass or fail.",
+    ),
     "demo": ("homeroom.cli.demo", "Show all of it on real statements and a million learners."),
     "cache": ("homeroom.cli.cache", "Tell what another size of a node's cache would give."),
     "warm": ("homeroom.cli.warm", "Compile the kernels now instead of at first use."),

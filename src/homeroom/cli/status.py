@@ -39,7 +39,8 @@ MEANINGS: Final = (
         STRICT,
         "`--strict` was given and something was rejected, no output was written; or a backup is damaged, or does not "
         "open with this key; or a simulated world broke a promise, or the directory of a world is not as it must be; "
-        "or a state was not what its log comes to, and has been put right",
+        "or a state was not what its log comes to, and has been put right; or a criterion of the proving ground does "
+        "not hold",
     ),
     (FAILED, "the command could not be done; one line on standard error says why and what to do"),
     (INTERRUPTED, "interrupted with Ctrl-C"),

@@ -76,7 +76,9 @@ class _PlanTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_onl
 
 
 class _LoadTable(_PlanTable, frozen=True, kw_only=True):
+    events_per_learner: _Rate = 12.0
     events_per_learner_day: _Rate = 20.0
+    asked_of_all: Annotated[float, Meta(ge=0, le=1)] = 0.05
     compared_every: _Count = 10
     growth: list[Annotated[float, Meta(gt=0, le=1)]] = []
 
@@ -149,12 +151,16 @@ class LoadPlan(Plan):
 
     Parameters
     ----------
+    events_per_learner : of history, on average
     events_per_learner_day : the rate is that of the busiest hour of such a day
+    asked_of_all : share of the questions that are about all learners; the others are about one
     compared_every : one of so many answers is compared with an independent computation
     growth : shares of the learners at which processor time and memory are measured too
     """
 
+    events_per_learner: float
     events_per_learner_day: float
+    asked_of_all: float
     compared_every: int
     growth: tuple[float, ...]
 
@@ -313,7 +319,9 @@ def _load(table: _LoadTable, written: Mapping[str, Any]) -> LoadPlan:
         )
     return LoadPlan(
         **shared,
+        events_per_learner=table.events_per_learner,
         events_per_learner_day=table.events_per_learner_day,
+        asked_of_all=table.asked_of_all,
         compared_every=table.compared_every,
         growth=tuple(table.growth),
     )

@@ -1,0 +1,119 @@
+"""``homeroom prove``: load tests and others, by plans that say what must hold; each ends in pass or fail."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from homeroom.cli import status
+from homeroom.cli.output import STDOUT, json_option, write_json
+
+if TYPE_CHECKING:
+    from homeroom.proving.plans import GeographyPlan, LoadPlan, ResiliencePlan
+    from homeroom.proving.results import Results
+
+__all__ = ["command"]
+
+_TESTS = ("load", "geography", "resilience", "all")
+
+
+@click.command()
+@click.argument("test", type=click.Choice(_TESTS))
+@click.option(
+    "--plan",
+    "plan_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Run a plan of your own instead of those that are shipped.",
+)
+@click.option(
+    "--learners",
+    type=click.IntRange(1, 100_000_000),
+    metavar="N",
+    help="So many learners; of the plans of load that with criteria for as many or more.",
+)
+@click.option(
+    "--target",
+    metavar="URL|embedded|processes",
+    default="embedded",
+    show_default=True,
+    help="What is loaded: a node of this process, processes of this machine, or a node that runs.",
+)
+@click.option(
+    "--i-own-this-target",
+    "owned",
+    metavar="HOST",
+    help="Say that a target on another machine is yours to load, by its host.",
+)
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    default=Path("proving"),
+    show_default=True,
+    help="Where results and evidence are left.",
+)
+@click.option("--quick", is_flag=True, help="Run the short form: fewer learners, less time.")
+@json_option
+def command(**flags: Any) -> int:  # noqa: ANN401 - click passes what the options define
+    """Run plans of the proving ground; each criterion ends in pass or fail, with the figure and its margin.
+
+    ``load`` analyses learners over and over while their events arrive and questions are asked, and compares answers
+    with an independent computation. ``geography`` and ``resilience`` are not there yet. What cannot be run is refused
+    before anything starts. Ctrl-C ends a run with what was measured until then, which is partial and has not passed.
+    """
+    from homeroom.provers.running import Proving, check, run_plan
+    from homeroom.proving.targets import parse_target
+
+    how = Proving(
+        target=parse_target(flags["target"], flags["owned"]),
+        report=flags["report"],
+        is_quick=flags["quick"],
+        learners=flags["learners"],
+        say=lambda text: click.echo(f"prove: {text}", err=True),
+    )
+    plans = _plans(flags["test"], flags["plan_file"], flags["learners"])
+    found: list[Results] = []
+    for plan in [check(plan, how) for plan in plans]:
+        found.append(run_plan(plan, how))
+        if flags["json_target"] != STDOUT:
+            _show(found[-1])
+        if found[-1].is_partial:
+            break
+    if flags["json_target"]:
+        write_json({"results": [one.to_json() for one in found]}, flags["json_target"])
+    if found[-1].is_partial:
+        return status.INTERRUPTED
+    return status.CLEAN if all(one.has_passed for one in found) else status.WRONG
+
+
+def _show(results: "Results") -> None:
+    """Say what came of a plan."""
+    from homeroom.proving.results import results_line
+
+    verdict = "pass" if results.has_passed else "fail"
+    partial = ", partial" if results.is_partial else ""
+    click.echo(f"{results.name}: {verdict}{partial}")
+    for finding in results.findings:
+        click.echo(f"  {results_line(finding)}")
+    for note in results.notes:
+        click.echo(f"  note: {note}")
+
+
+def _plans(
+    test: str, plan_file: Path | None, learners: int | None
+) -> list["LoadPlan | GeographyPlan | ResiliencePlan"]:
+    """Return the plans to run; of those of load, where learners are given, the first that is for as many."""
+    from homeroom.provers.plan_files import read_plan, shipped_plans
+
+    if plan_file is not None:
+        plan = read_plan(plan_file)
+        if plan.test != test:
+            raise click.UsageError(f"{plan_file} is a plan of {plan.test}, not of {test}")
+        return [plan]
+    plans = shipped_plans(test)
+    if learners is None:
+        return plans
+    loads = [one for one in plans if one.test == "load"]
+    enough = [one for one in loads if one.sizes.learners >= learners] or loads[-1:]
+    return [*enough[:1], *(one for one in plans if one.test != "load")]

@@ -1,0 +1,87 @@
+"""``homeroom prove`` says pass or fail by its exit status, and refuses what cannot be before it starts."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from homeroom.cli import main, status
+from homeroom.provers import running
+from homeroom.proving.criteria import Comparison, Criterion, Measured, judge
+from homeroom.proving.results import Results
+
+P99 = Criterion(measure="p99_ms", comparison=Comparison.BELOW, bound=100)
+
+
+def results(name: str, figure: float) -> Results:
+    return Results(
+        test="load",
+        name=name,
+        plan={},
+        machine={},
+        target="embedded",
+        began_ms=1,
+        ended_ms=2,
+        is_partial=False,
+        findings=[judge(P99, Measured(figure=figure))],
+        notes=["a note"],
+    )
+
+
+def test_all_plans_of_load_are_run_and_told(capsys, monkeypatch):
+    monkeypatch.setattr(running, "run_plan", lambda plan, how: results(plan.name, 50))
+    assert main(["prove", "load", "--quick"]) == status.CLEAN
+    told = capsys.readouterr().out
+    assert told.count("  pass  p99_ms < 100 ms: 50, margin +50.0%") == 3
+    assert "load-3: pass\n" in told
+    assert "  note: a note" in told
+
+
+@pytest.mark.parametrize(("learners", "plan"), [(10, "load-1"), (2_000_000, "load-2")])
+def test_a_number_of_learners_is_judged_by_the_plan_for_as_many(
+    learners, plan, capsys, monkeypatch
+):
+    ran = []
+    monkeypatch.setattr(running, "check_disk", lambda *_: None)
+    monkeypatch.setattr(
+        running, "run_plan", lambda one, how: ran.append(how.sizes(one)) or results(one.name, 50)
+    )
+    assert main(["prove", "load", "--learners", str(learners)]) == status.CLEAN
+    assert f"{plan}: pass" in capsys.readouterr().out
+    assert [one.learners for one in ran] == [learners]
+
+
+def test_one_criterion_that_fails_fails_all(capsys, monkeypatch):
+    figures = {"load-1": 50, "load-2": 150, "load-3": 50}
+    monkeypatch.setattr(
+        running, "run_plan", lambda plan, how: results(plan.name, figures[plan.name])
+    )
+    assert main(["prove", "load", "--quick", "--json", "-"]) == status.WRONG
+    told = json.loads(capsys.readouterr().out)
+    assert [one["verdict"] for one in told["results"]] == ["pass", "fail", "pass"]
+
+
+def test_an_interrupted_run_is_the_last_one(capsys, monkeypatch):
+    monkeypatch.setattr(
+        running, "run_plan", lambda plan, how: replace(results(plan.name, 50), is_partial=True)
+    )
+    assert main(["prove", "load", "--quick"]) == status.INTERRUPTED
+    assert capsys.readouterr().out.startswith("load-1: fail, partial\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["geography"], "geography is not there yet"),
+        (["resilience"], "resilience is not there yet"),
+        (["all"], "is not there yet"),
+        (["load", "--target", "http://10.1.1.1:80"], "say --i-own-this-target 10.1.1.1"),
+        (["load", "--target", "processes", "--quick"], "cannot be loaded yet"),
+        (["load", "--plan", "nowhere.toml"], "nowhere.toml cannot be read"),
+        (["speed"], "'speed' is not one of"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_before_it_starts(arguments, said, capsys, monkeypatch):
+    monkeypatch.setattr(running, "run_plan", lambda plan, how: pytest.fail("it was started"))
+    assert main(["prove", *arguments]) == status.FAILED
+    assert said in capsys.readouterr().err
