@@ -8,23 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from homeroom.adapters import system_clock
+from homeroom.cli.data_directory import new_data_option
 from homeroom.errors import SettingsError
 
 if TYPE_CHECKING:
     from homeroom.serve.settings import Settings
 
-__all__ = ["command", "config_option", "data_option", "settings_of"]
+__all__ = ["command", "config_option", "settings_of"]
 
 _COLLECT_AFTER: Final = 20_000
 """So many new objects wait to be looked through; a busy node makes as many in some tens of milliseconds."""
-
-data_option = click.option(
-    "--data",
-    "directory",
-    metavar="DIR",
-    required=True,
-    help="The data directory; serve makes it if there is none.",
-)
 
 config_option = click.option(
     "--config", metavar="FILE", help="Settings, as homeroom init writes them."
@@ -32,7 +25,7 @@ config_option = click.option(
 
 
 @click.command()
-@data_option
+@new_data_option
 @click.option("--host", metavar="ADDRESS", help="Address to listen on, in place of server.host.")
 @click.option(
     "--port",
