@@ -254,6 +254,8 @@ ALARM_MS: Final = 600_000
 """So long an alarm is told about what may have passed by itself, such as a message that could not be read."""
 STRANGER_AGAIN_MS: Final = 60_000
 """So often a node that speaks and belongs to no world is told again; twice as long after the last time that is over."""
+LEFT_STOP_MS: Final = 300_000
+"""So long a node that has left may go on to send before that is told: its operator is about to stop it."""
 ALARMS_KEPT: Final = 64
 """Alarms about other nodes that are shown at once; the oldest goes."""
 CHECK_MS: Final = 10_000

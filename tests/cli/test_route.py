@@ -33,7 +33,7 @@ def test_routes_are_shown_explained_and_ordered(tmp_path, monkeypatch, capsys):
             assert "goes to charlie." in await said("explain", "charlie")
             await rehearsed(world, said)
             await ordered(world, said)
-            await undone(said)
+            await undone(world, said)
             await refused(said)
             await written(said, tmp_path)
 
@@ -69,7 +69,7 @@ async def rehearsed(world, said):
     await world.routes(lambda: world.traffic["alpha"].status().nodes["charlie"].load == 0, "load")
 
 
-async def undone(said):
+async def undone(world, said):
     told = await said("undrain", "bravo", "--region")
     nothing = (
         "Nothing was ordered of region bravo, and it is not away: there is nothing to\n  undo.\n"
@@ -81,6 +81,7 @@ async def undone(said):
     told = await said("return", "bravo")
     assert told == nothing + "Orders:\n  drain node alpha (order 3)\n"
     assert "Node alpha is to be served again." in await said("undrain", "alpha", "--node")
+    await world.routes(lambda: all(map(world.is_calm, world.traffic)), "alpha is back")
 
 
 async def ordered(world, said):
