@@ -756,7 +756,7 @@ HEDGES_PER_READ: Final = 0.1
 HEDGE_RESERVE: Final = 10
 """Second questions that a client may ask before it has earned any, and at most keeps."""
 ADDRESS_WAIT_MS: Final = 250
-"""So long a client waits for one address of a name before it tries the next one beside it (RFC 8305, 5)."""
+"""So long a client, or a node, waits for one address of a name before it tries the next one beside it (RFC 8305, 5)."""
 ADDRESSES_TRIED_MAX: Final = 8
 """Addresses of one name that a client tries for a connection."""
 HEDGE_THREADS: Final = 16
