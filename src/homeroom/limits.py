@@ -883,6 +883,8 @@ OVERLOAD_BASE_MS_MAX: Final = 600_000
 """The longest that this is believed, if it was found again and again."""
 OVERLOAD_RETRY_S_MAX: Final = 5
 """No refusal asks to wait longer: all who were refused should have come again well before ten seconds are over."""
+OWN_FILES: Final = 512
+"""Open files that a node keeps for itself, where the system allows few: its log, snapshots, and what it connects to."""
 WATCHING_CONNECTIONS_MAX: Final = 64
 """Connections beyond all others on which a node says whether it is well."""
 OVERLOAD_FLOWS_MAX: Final = 64

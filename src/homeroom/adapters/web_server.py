@@ -101,6 +101,8 @@ class _BoundedProtocol(HttpToolsProtocol):
     header_s_max: float = 10.0
     untaken_s_max: float = limits.UNTAKEN_MS_MAX / 1_000
     takes_whole: TakesWhole | None = None
+    waiting: dict["_BoundedProtocol", None]
+    """Connections of this server that have no request under way, those first that have waited longest."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - the library's
         super().__init__(*arguments, **named)
@@ -116,13 +118,33 @@ class _BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - the library's
         super().connection_made(transport)
         self._expect_headers()
+        self.waiting[self] = None
+        if self.limit_concurrency is not None and len(self.connections) >= self.limit_concurrency:
+            self._make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._relax()
         self._taken()
+        self.waiting.pop(self, None)
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
         super().connection_lost(exc)
+
+    def _make_room(self) -> None:
+        """Close whichever connection has waited longest for a request: one that says nothing must keep nobody out."""
+        idle = next((one for one in self.waiting if one is not self), None)
+        if idle is None:
+            return
+        del self.waiting[idle]
+        self.connections.discard(idle)
+        idle.give_way()
+
+    def give_way(self) -> None:
+        """Close the connection, on which no request is under way."""
+        if self._is_head_due:
+            self.transport.abort()
+        else:  # what is under way of its last answer still goes out
+            self.transport.close()
 
     # --- answers that nobody takes -----------------------------------------------------------------------------------
 
@@ -171,6 +193,7 @@ class _BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._is_head_due = False
         self._relax()
+        self.waiting.pop(self, None)
         if self._may_be_whole():
             self._held = []
         else:
@@ -298,6 +321,7 @@ class _BoundedProtocol(HttpToolsProtocol):
             self._start_asgi_task(*self.pipeline.pop())
             return
         self._idle_since_s = self.loop.time()
+        self.waiting[self] = None
         if self.timeout_keep_alive_task is None:
             self._look_again(self.timeout_keep_alive)
 
@@ -325,6 +349,7 @@ class _Server(uvicorn.Server):
     """Leaves signals to us, and says why it cannot listen where the library would end the process."""
 
     listening: Callable[[], None]
+    handshake_s_max: float
 
     async def startup(self, sockets: Any = None) -> None:  # noqa: ANN401, ARG002 - the library's
         config = self.config
@@ -338,7 +363,13 @@ class _Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         try:
             listener = await loop.create_server(
-                protocol, config.host, config.port, ssl=config.ssl, backlog=config.backlog
+                protocol,
+                config.host,
+                config.port,
+                ssl=config.ssl,
+                backlog=config.backlog,
+                # Before the handshake nobody sees a connection, so nobody else could close it.
+                ssl_handshake_timeout=None if config.ssl is None else self.handshake_s_max,
             )
         except OSError as error:
             raise SettingsError(
@@ -375,7 +406,11 @@ async def serve_until(
         It cannot listen there, or the certificate cannot be read.
     """
     takes_whole = app if isinstance(app, TakesWhole) else None
-    bounds = {"header_s_max": listening.header_s_max, "takes_whole": takes_whole}
+    bounds: dict[str, Any] = {
+        "header_s_max": listening.header_s_max,
+        "takes_whole": takes_whole,
+        "waiting": {},
+    }
     protocol = type("Protocol", (_BoundedProtocol,), bounds)
     config = _config(app, listening, protocol)
     try:
@@ -385,6 +420,7 @@ async def serve_until(
             f"server.certificate or server.certificate_key cannot be used: {error.strerror or error}"
         ) from error
     server = _Server(config)
+    server.handshake_s_max = listening.header_s_max
     server.listening = lambda: heard(_address(server, listening))
     loop = asyncio.get_running_loop()
     for one in _SIGNALS:
