@@ -109,7 +109,7 @@ class RunningNode(Answering):
         among = self.belonging
         self._facts = Facts(
             options,
-            (self._committer.offer, self._store.held),
+            (self._committer.offer, self._store),
             self._live,
             self._folds,
             self._snapshots,
