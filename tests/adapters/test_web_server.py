@@ -137,6 +137,31 @@ def test_whoever_sends_too_many_headers_is_cut_off(headers):
     assert b"200 OK" not in served(work)
 
 
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"GET / HTTP/1.1\r\nX: ",
+        b"GET / HTTP/1.1\r\nX",
+        b"POST /wait HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ",
+        b"POST /wait HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;x=",
+    ],
+)
+def test_whoever_sends_on_and_on_within_one_header_is_cut_off(begun):
+    async def work(app, port, stopping):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(begun)
+        sent = 0
+        with contextlib.suppress(ConnectionError):
+            while sent < 64 << 20 and not reader.at_eof():
+                writer.write(b"x" * 65_536)
+                sent += 65_536
+                await writer.drain()
+        writer.close()
+        return sent
+
+    assert served(work, header_s_max=60) < 64 << 20
+
+
 def test_what_is_no_http_is_refused():
     async def work(app, port, stopping):
         return await said(port, b"\x16\x03\x01 nonsense\r\n\r\n")

@@ -112,6 +112,8 @@ class _BoundedProtocol(HttpToolsProtocol):
         self._is_head_due = True
         # Since when nothing has come, after an answer; None while something is under way.
         self._idle_since_s: float | None = None
+        # What has come since the parser told of anything, and whether it has in what came last.
+        self._untold_bytes, self._has_told = 0, False
         # What has come of the body of a request that may be whole.
         self._held: list[bytes] | None = None
 
@@ -141,7 +143,7 @@ class _BoundedProtocol(HttpToolsProtocol):
 
     def give_way(self) -> None:
         """Close the connection, on which no request is under way."""
-        if self._is_head_due:
+        if self._is_head_due or self.flow.write_paused:
             self.transport.abort()
         else:  # what is under way of its last answer still goes out
             self.transport.close()
@@ -169,21 +171,33 @@ class _BoundedProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._held is not None:
             self._begin_in_parts()
+        self._pass_over(len(data))
         if self._is_head_due and self._deadline is None and not self.transport.is_closing():
             self._expect_headers()
 
+    def _pass_over(self, size_bytes: int) -> None:
+        """Cut off who sends on and on within one header or trailer: the parser keeps it, and tells of it at its end."""
+        self._untold_bytes = 0 if self._has_told else self._untold_bytes + size_bytes
+        self._has_told = False
+        if self._untold_bytes > limits.HEADER_BYTES_MAX:
+            self._relax()
+            self.transport.abort()
+
     def on_message_begin(self) -> None:
+        self._has_told = True
         self._header_bytes = 0
         self._is_head_due = True
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
+        self._has_told = True
         self._header_bytes += len(url)
         if self._header_bytes > limits.HEADER_BYTES_MAX:
             self._refuse_headers()
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        self._has_told = True
         self._header_bytes += len(name) + len(value)
         if self._header_bytes > limits.HEADER_BYTES_MAX:
             self._refuse_headers()
@@ -191,6 +205,7 @@ class _BoundedProtocol(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        self._has_told = True
         self._is_head_due = False
         self._relax()
         self.waiting.pop(self, None)
@@ -213,6 +228,7 @@ class _BoundedProtocol(HttpToolsProtocol):
             self.limit_concurrency = bound
 
     def on_body(self, body: bytes) -> None:
+        self._has_told = True
         if self._held is None:
             super().on_body(body)
         else:
