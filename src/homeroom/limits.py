@@ -246,6 +246,8 @@ HELD_RUNS_MAX: Final = 4_096
 """Runs of entries of an origin that wait for their time; beyond it neighbours wait together, for the later time."""
 WAITING_MAX: Final = 20_000
 """Clients that wait for other regions, or for entries that they know of; a further one hears at once how far it is."""
+SECONDED_MS_MAX: Final = 5_000
+"""A home that has heard no other node for longer states no retention cut: nobody would hold it soon."""
 MEMBER_TICK_MS: Final = 100
 """So often a node of a world looks whether time has passed: what it does late by this, it does late."""
 LIFE_PAUSE_MS_MAX: Final = 60_000
@@ -950,6 +952,20 @@ GENERATED_GROUP_ROWS: Final = 1_000_000
 """Rows of a row group of a generated Parquet file."""
 REPORT_CSV_ROWS_MAX: Final = 25_000
 """Rows of a CSV inside of the page (about 1.5 MB); for a larger one the page names the command."""
+# --- shards ------------------------------------------------------------------------------------------------------
+SHARDS_MAX: Final = 256
+"""Shards of a region: each is a process, and each question waits for the slowest of them."""
+SHARD_SESSIONS_MAX: Final = 8
+"""Questions that a shard works at together; the next one waits. Each holds a thread."""
+SHARD_LATE_MS: Final = 60_000
+"""A shard that has not said its part of an answer after so long is late: questions go on without it, or are refused."""
+SHARD_APPLY_LATE_MS: Final = 300_000
+"""A shard that has not folded what it was given after so long is given up, and made anew."""
+SHARD_START_MS_MAX: Final = 60_000
+"""A shard whose process has not begun after so long is given up."""
+SHARD_PORTION_ENTRIES_MAX: Final = 256
+"""Entries that are given to all shards at once: no question is begun while they are folded."""
+
 
 assert REPORT_TRIANGLE_PERIODS_MAX**2 / 2 <= CHART_TITLED_CELLS_MAX < CHART_PERIODS_MAX**2
 assert STEPS_MAX + EXCLUSIONS_MAX <= 32
