@@ -256,6 +256,8 @@ ALARM_MS: Final = 600_000
 """So long an alarm is told about what may have passed by itself, such as a message that could not be read."""
 STRANGER_AGAIN_MS: Final = 60_000
 """So often a node that speaks and belongs to no world is told again; twice as long after the last time that is over."""
+LEFT_STOP_MS: Final = 300_000
+"""So long a node that has left may go on to send before that is told: its operator is about to stop it."""
 ALARMS_KEPT: Final = 64
 """Alarms about other nodes that are shown at once; the oldest goes."""
 CHECK_MS: Final = 10_000
@@ -755,6 +757,10 @@ HEDGES_PER_READ: Final = 0.1
 """Second questions that each read earns."""
 HEDGE_RESERVE: Final = 10
 """Second questions that a client may ask before it has earned any, and at most keeps."""
+ADDRESS_WAIT_MS: Final = 250
+"""So long a client, or a node, waits for one address of a name before it tries the next one beside it (RFC 8305, 5)."""
+ADDRESSES_TRIED_MAX: Final = 8
+"""Addresses of one name that a client tries for a connection."""
 HEDGE_THREADS: Final = 16
 """Threads of a client that waits, for reads that may be asked twice; where all are busy, reads are asked once."""
 SENDER_EVENTS_MAX: Final = 100_000
@@ -879,6 +885,8 @@ OVERLOAD_BASE_MS_MAX: Final = 600_000
 """The longest that this is believed, if it was found again and again."""
 OVERLOAD_RETRY_S_MAX: Final = 5
 """No refusal asks to wait longer: all who were refused should have come again well before ten seconds are over."""
+OWN_FILES: Final = 512
+"""Open files that a node keeps for itself, where the system allows few: its log, snapshots, and what it connects to."""
 WATCHING_CONNECTIONS_MAX: Final = 64
 """Connections beyond all others on which a node says whether it is well."""
 OVERLOAD_FLOWS_MAX: Final = 64

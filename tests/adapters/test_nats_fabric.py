@@ -1,20 +1,24 @@
 """The fabric over NATS, where servers refuse, die and hang, and messages are not what they should be."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
 import ssl
 import threading
 import time
+from dataclasses import replace
 
 import nats
 import pytest
 
+from demos.programs import free_ports
 from homeroom import limits
 from homeroom.adapters.nats_fabric import NatsFabric, NatsOptions, pack, unpack
 from homeroom.errors import KeyFileError, MessageError, SettingsError
-from tests.nats_worlds import planned, running
+from tests.client.hanging import hanging, named
+from tests.nats_worlds import NatsWorld, planned, running
 
 WAIT_S = 15
 
@@ -58,6 +62,22 @@ def carries(one, other, to):
         return any(body == mark for _, body in other.receive())
 
     wait_until(came)
+
+
+def test_a_name_of_whose_addresses_some_hang_leads_to_the_server(tmp_path, opened, monkeypatch):
+    port, hosts = free_ports(10), ("127.0.0.2", "127.0.0.3")
+    plan = planned(north=("one", "two"))
+    north = replace(plan.regions["north"], fabric=(f"tls://localhost:{port}",))
+    world = NatsWorld(tmp_path / "w", replace(plan, regions={"north": north}))
+    # Of a name the server listens at all addresses of its machine, and others are to hang.
+    conf = world.places.server("north") / "server.conf"
+    conf.write_text(conf.read_text().replace("0.0.0.0", "127.0.0.1"))
+    with contextlib.ExitStack() as stack, hanging(port, *hosts):
+        stack.callback(world.servers["north"].kill)
+        world.servers["north"].start()
+        named(monkeypatch, {"localhost": [*hosts, "127.0.0.1"]})
+        one, _ = opened(world.fabric("one"))
+        wait_until(lambda: one.state().is_connected)
 
 
 # --- who speaks ------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """The server over real sockets: whoever is slow or says too much is cut off, and whoever waits is answered."""
 
 import asyncio
+import contextlib
 import datetime as dt
 import ipaddress
 import ssl
@@ -15,6 +16,7 @@ from homeroom.adapters.web_server import Listening, serve_until
 from homeroom.errors import SettingsError
 
 WHOLE = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+CLOSING = WHOLE.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
 
 
 class App:
@@ -133,6 +135,31 @@ def test_whoever_sends_too_many_headers_is_cut_off(headers):
         return await said(port, b"GET / HTTP/1.1\r\nHost: x\r\n" + headers + b"\r\n")
 
     assert b"200 OK" not in served(work)
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"GET / HTTP/1.1\r\nX: ",
+        b"GET / HTTP/1.1\r\nX",
+        b"POST /wait HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ",
+        b"POST /wait HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;x=",
+    ],
+)
+def test_whoever_sends_on_and_on_within_one_header_is_cut_off(begun):
+    async def work(app, port, stopping):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(begun)
+        sent = 0
+        with contextlib.suppress(ConnectionError):
+            while sent < 64 << 20 and not reader.at_eof():
+                writer.write(b"x" * 65_536)
+                sent += 65_536
+                await writer.drain()
+        writer.close()
+        return sent
+
+    assert served(work, header_s_max=60) < 64 << 20
 
 
 def test_what_is_no_http_is_refused():
@@ -363,6 +390,17 @@ def test_with_a_certificate_it_speaks_tls_and_nothing_else(certificate):
     assert b"200 OK" not in plain
 
 
+def test_whoever_never_begins_the_handshake_is_cut_off(certificate):
+    async def work(app, port, stopping):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
+        writer.close()
+        return True
+
+    assert served(work, header_s_max=0.2, **certificate)
+
+
 def test_clients_that_know_tls_1_2_alone_are_served(certificate):
     async def work(app, port, stopping):
         context = ssl.create_default_context(cafile=certificate["certificate"])
@@ -384,14 +422,17 @@ def test_a_certificate_that_cannot_be_read_is_said_so(tmp_path):
             asyncio.run(serve_until(None, listening, asyncio.Event(), print))
 
 
-def test_where_there_are_too_many_connections_whoever_watches_the_node_is_heard():
+def test_where_there_are_too_many_requests_whoever_watches_the_node_is_heard():
     async def work(app, port, stopping):
         health = b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-        held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+        held = []
+        for _ in range(2):
+            held.append(await asyncio.open_connection("127.0.0.1", port))
+            app.asked.clear()
+            held[-1][1].write(WHOLE.replace(b"GET /", b"GET /wait"))
+            await app.asked.wait()
         try:
-            return await said(port, WHOLE.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")), (
-                await said(port, health)
-            )
+            return await said(port, CLOSING), await said(port, health)
         finally:
             for _, writer in held:
                 writer.close()
@@ -399,3 +440,38 @@ def test_where_there_are_too_many_connections_whoever_watches_the_node_is_heard(
     others, watching = served(work, connections_max=3)
     assert b" 503 " in others
     assert b"200 OK" in watching
+
+
+@pytest.mark.parametrize("make", [App, QuickApp])
+@pytest.mark.parametrize("begun", [b"", b"GET / HT", WHOLE])
+def test_connections_that_say_nothing_keep_nobody_out(make, begun):
+    async def work(app, port, stopping):
+        held = []
+        for _ in range(7):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            held.append((reader, writer))
+            writer.write(begun)
+            if begun == WHOLE:
+                await reader.readuntil(b"GET /")
+        answers = [await said(port, CLOSING) for _ in range(3)]
+        assert await held[0][0].read() == b"", "who has waited longest has gone"
+        for _, writer in held:
+            writer.close()
+        return answers
+
+    assert all(b"200 OK" in one for one in served(work, make, connections_max=5))
+
+
+def test_a_request_under_way_is_closed_for_nobody():
+    async def work(app, port, stopping):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(WHOLE.replace(b"GET /", b"GET /wait"))
+        await app.asked.wait()
+        others = [await asyncio.open_connection("127.0.0.1", port) for _ in range(5)]
+        app.go_on.set()
+        answer = await reader.readuntil(b"GET /wait")
+        for _, one in (*others, (reader, writer)):
+            one.close()
+        return answer
+
+    assert b"200 OK" in served(work, connections_max=2)

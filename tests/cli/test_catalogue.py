@@ -5,6 +5,12 @@ import pytest
 from homeroom.cli import main, status
 
 
+@pytest.fixture(autouse=True)
+def school(tmp_path):
+    """Begin the directory with its first key."""
+    assert main(["keys", "create", "lms", "--scopes", "read", "--data", str(tmp_path)]) == 0
+
+
 def test_ids_are_registered_listed_and_withdrawn(tmp_path, capsys):
     data = ["--data", str(tmp_path)]
     assert main(["catalogue", "register", "course", "open *", "physics", *data]) == status.CLEAN

@@ -90,6 +90,7 @@ def test_a_rotated_key_and_the_new_one_overlap_and_have_one_owner(place, capsys,
     ],
 )
 def test_what_makes_no_sense_is_refused(place, capsys, words, said):
+    made(capsys, "create", "lms", "--scopes", "read", "--data", place)
     assert main(["keys", *words, "--data", place]) == status.FAILED
     told = capsys.readouterr()
     assert said in told.err

@@ -33,6 +33,7 @@ def test_routes_are_shown_explained_and_ordered(tmp_path, monkeypatch, capsys):
             assert "goes to charlie." in await said("explain", "charlie")
             await rehearsed(world, said)
             await ordered(world, said)
+            await undone(world, said)
             await refused(said)
             await written(said, tmp_path)
 
@@ -68,14 +69,29 @@ async def rehearsed(world, said):
     await world.routes(lambda: world.traffic["alpha"].status().nodes["charlie"].load == 0, "load")
 
 
+async def undone(world, said):
+    told = await said("undrain", "bravo", "--region")
+    nothing = (
+        "Nothing was ordered of region bravo, and it is not away: there is nothing to\n  undo.\n"
+    )
+    assert told == nothing
+    assert "(order 3)" not in await said("table"), "nor is it ordered now"
+    assert await said("return", "bravo", "--rehearse") == nothing
+    await said("drain", "alpha", "--node")
+    told = await said("return", "bravo")
+    assert told == nothing + "Orders:\n  drain node alpha (order 3)\n"
+    assert "Node alpha is to be served again." in await said("undrain", "alpha", "--node")
+    await world.routes(lambda: all(map(world.is_calm, world.traffic)), "alpha is back")
+
+
 async def ordered(world, said):
     assert "Region bravo is to be drained." in await said("drain", "bravo", "--region")
     await world.routes(lambda: world.states("charlie")["bravo"] == "draining", "charlie knows")
     shown = await said("table")
     assert "it is to be drained (order 1)" in shown
     assert "drain region bravo (order 1)" in shown
-    await said("undrain", "bravo", "--region")
-    await said("return", "bravo")
+    told = await said("undrain", "bravo", "--region")
+    assert told.startswith("Region bravo is to be served again.\n")
     await world.routes(lambda: world.states("charlie")["bravo"] == "serving", "bravo is back")
 
 

@@ -116,6 +116,7 @@ def test_an_address_that_may_not_be_reached_is_refused(tmp_path, say):
 
 
 def test_without_a_node_nothing_is_done(tmp_path, say):
+    assert main(["keys", "create", "lms", "--scopes", "read", "--data", str(tmp_path)]) == 0
     assert "no node runs" in asyncio.run(say("list", failing=True))
 
 

@@ -14,8 +14,9 @@ from tests.client.tables import PLACES, known, node, region, signed, table
 VERIFY = known("east-1", "west-1").verify()
 
 
-def made(*given, verify=VERIFY, world=None, place=None, seed=1):
-    return Discovery(given or ("http://east-1",), verify, world, place, random.Random(seed))
+def made(*given, written=(), verify=VERIFY, world=None, place=None, seed=1):
+    given = given or ("http://east-1",)
+    return Discovery((given, written), verify, world, place, random.Random(seed))
 
 
 def urls(discovery):
@@ -36,6 +37,15 @@ def test_an_address_that_is_in_no_table_stays_the_last_resort():
         *("http://europe-1", "http://east-1", "http://west-1"),
         "http://front-door",
     ]
+
+
+def test_what_operators_wrote_down_is_tried_last_and_until_a_table_says_more():
+    written = ("http://moved", "http://east-1", "https://safe")
+    discovery = made(written=written)
+    assert urls(discovery) == ["http://east-1", "http://moved", "https://safe"]
+    discovery.hear(signed(table()))
+    assert urls(discovery) == ["http://east-1", "http://west-1", "http://europe-1"]
+    assert urls(made("https://east-1", written=written)) == ["https://east-1", "https://safe"]
 
 
 def test_without_keys_nothing_is_asked_and_nothing_followed():

@@ -22,6 +22,7 @@ def test_the_file_of_regions_has_all_that_is_needed(tmp_path):
     (tmp_path / "regions.toml").write_text(REGIONS)
     world = KnownWorld.read(tmp_path / "regions.toml", place=(50.0, 8.0))
     assert (world.name, list(world.keys), world.place) == ("school", ["east-1"], (50.0, 8.0))
+    assert world.addresses == ("https://east-1",)
     signature = key_of("east-1").sign(b"digest")
     assert world.verify()("east-1", b"digest", signature)
     assert not world.verify()("east-1", b"other", signature)
@@ -39,6 +40,12 @@ def test_a_file_that_is_none_is_refused(tmp_path, text):
 def test_a_key_that_is_none_is_refused_at_once(text):
     with pytest.raises(SettingsError, match="public key of node 'a'"):
         KnownWorld(keys={"a": text})
+
+
+@pytest.mark.parametrize("text", ["east-1", "ftp://east-1", "http://", "http://u:p@east-1"])
+def test_an_address_that_is_none_is_refused_at_once(text):
+    with pytest.raises(SettingsError, match="is no address of a node"):
+        known("a", addresses=(text,))
 
 
 def test_a_place_that_is_none_is_refused():

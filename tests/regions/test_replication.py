@@ -8,6 +8,7 @@ from homeroom import limits
 from homeroom.log.origins import Origin, Stream
 from homeroom.regions.messages import Answer, Range
 from homeroom.regions.steps import (
+    Alarm,
     Keep,
     Send,
     Trouble,
@@ -109,3 +110,19 @@ def test_strangers_are_told_once_and_nothing_of_them_is_taken():
     assert not node.effects
     node.hear("nobody", news(chain(1, THERE)), later_ms=limits.STRANGER_AGAIN_MS)
     assert node.troubles() == [Trouble.STRANGER], "it speaks still"
+
+
+def test_a_node_that_has_just_left_may_speak_until_somebody_has_stopped_it():
+    node = Driven()
+    everybody = node.member.members
+    rest = {name: region for name, region in everybody.regions.items() if name != "far"}
+    node.step(replace(everybody, epoch=4, regions=rest))
+    node.hear("far", news(chain(1, THERE)))
+    assert not node.effects
+    node.hear("far", news(chain(1, THERE)), later_ms=limits.LEFT_STOP_MS)
+    assert node.troubles() == [Trouble.STRANGER]
+    assert "far sends messages and has left the world" in node.of(Alarm)[0].why
+    node.step(replace(everybody, epoch=5))
+    node.step(replace(everybody, epoch=6, regions=rest))
+    node.hear("far", news(chain(1, THERE)))
+    assert not node.effects, "it has left once more"

@@ -8,6 +8,7 @@ import pytest
 
 from homeroom.errors import ControlError, StoreError
 from homeroom.log.control import DefinitionKind, DefinitionPut
+from homeroom.running.opening import open_held
 from homeroom.running.stating import change_directory, control_of_directory
 from tests.running.nodes import now_ms, on
 
@@ -69,6 +70,36 @@ def test_the_socket_is_for_its_owner_and_what_is_no_request_gets_an_answer(tmp_p
         await node.change(PUT, "somebody")
 
     on(tmp_path, work)
+    assert not (tmp_path / "control.sock").exists()
+
+
+def test_a_command_that_comes_while_the_node_starts_hears_so(tmp_path, monkeypatch):
+    heard = []
+
+    def opened(path, held, options):
+        with pytest.raises(StoreError, match="is starting; ask again in a moment") as told:
+            change_directory(path, PUT, now_ms)
+        heard.append(told)
+        return open_held(path, held, options)
+
+    monkeypatch.setattr("homeroom.running.starting.open_held", opened)
+
+    async def work(node):
+        await asyncio.to_thread(change_directory, tmp_path, PUT, now_ms)
+        return versions(node.control())
+
+    assert on(tmp_path, work) == [1]
+    assert len(heard) == 1
+
+
+def test_a_start_that_fails_leaves_no_socket(tmp_path, monkeypatch):
+    def fails(_path, held, _options):
+        held.stack.close()
+        raise StoreError("no")
+
+    monkeypatch.setattr("homeroom.running.starting.open_held", fails)
+    with pytest.raises(StoreError, match="no"):
+        on(tmp_path, None)
     assert not (tmp_path / "control.sock").exists()
 
 

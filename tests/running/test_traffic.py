@@ -6,9 +6,10 @@ import httpx
 import pytest
 
 from homeroom import limits
+from homeroom.cli.route_text import rehearsal_lines
 from homeroom.errors import ControlError
 from homeroom.regions.fabric import Box
-from homeroom.running.route_requests import OrderAsked, RoutesAsked
+from homeroom.running.route_requests import OrderAsked, RoutesAsked, Undoes
 from homeroom.traffic.detection.heartbeats import Heartbeat, write_heartbeat
 from homeroom.traffic.routing.orders import About, Do
 from tests.running.traffic_worlds import TrafficWorld
@@ -210,5 +211,25 @@ def test_a_node_that_starts_again_has_its_table_and_orders_at_once(tmp_path, mon
             assert world.traffic["a"].document() == b""
             assert any("does not count" in one.text for one in world.traffic["a"].troubles())
             await world.routes(lambda: world.table("a") is not None, "there is a table again")
+
+    run(story())
+
+
+def test_what_nobody_ordered_away_is_told_apart_from_what_is_away_by_itself(tmp_path, monkeypatch):
+    async def story():
+        async with TrafficWorld(tmp_path, monkeypatch, "a", "b") as world:
+            await world.routes(lambda: serving(world), "all serve")
+            ordering = world.traffic["a"].ordering
+            back = OrderAsked(about=About.REGION, name="b", do=Do.RETURN)
+            assert ordering.asked(back).undoes is Undoes.NOTHING
+            assert ordering.asked(back).orders == ()
+            await world.silence("b")
+            await world.stop("b")
+            await world.routes(lambda: world.states("a")["b"] != "serving", "b is away")
+            told = ordering.asked(back)
+            assert told.undoes is Undoes.ABSENCE
+            assert [one.do for one in told.orders] == [Do.RETURN]
+            words = rehearsal_lines(told, back)
+            assert words[0].startswith("Nothing was ordered of region b, and it is away by itself,")
 
     run(story())

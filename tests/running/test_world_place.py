@@ -135,8 +135,11 @@ def test_a_node_is_made_to_leave_but_the_last_of_a_jurisdiction_only_when_that_i
             leave.append("--documents-leave")
             assert main(leave) == status.CLEAN
             assert "bob belongs to the world no more." in capsys.readouterr().err
+            assert main(leave) == status.CLEAN
+            assert "bob has left the world already." in capsys.readouterr().err
+            leave[3] = "eve"
             assert main(leave) == status.FAILED
-            assert "there is no node 'bob'" in capsys.readouterr().err
+            assert "there is no node 'eve'" in capsys.readouterr().err
 
         await asyncio.to_thread(commands)
         return node.control().members

@@ -173,7 +173,8 @@ class NatsFabric:
 
     def _work(self, began: threading.Event) -> None:
         try:
-            asyncio.run(self._run(began))
+            with asyncio.Runner(loop_factory=_Loop) as runner:
+                runner.run(self._run(began))
         except OSError as error:  # there is no loop to be had: too many files are open
             self._why = _said(error)
         finally:
@@ -371,6 +372,14 @@ def _tls(options: NatsOptions) -> ssl.SSLContext:
             f"{options.authority}; restore these, or make them anew with homeroom world init"
         ) from error
     return context
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """A loop in which no address of a name that hangs keeps a connection from the others (RFC 8305)."""
+
+    async def create_connection(self, *args: Any, **fields: Any) -> Any:  # noqa: ANN401 - as of the library
+        fields.setdefault("happy_eyeballs_delay", limits.ADDRESS_WAIT_MS / 1_000)
+        return await super().create_connection(*args, **fields)
 
 
 class _Connection(Client):

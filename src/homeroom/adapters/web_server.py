@@ -101,6 +101,8 @@ class _BoundedProtocol(HttpToolsProtocol):
     header_s_max: float = 10.0
     untaken_s_max: float = limits.UNTAKEN_MS_MAX / 1_000
     takes_whole: TakesWhole | None = None
+    waiting: dict["_BoundedProtocol", None]
+    """Connections of this server that have no request under way, those first that have waited longest."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - the library's
         super().__init__(*arguments, **named)
@@ -110,19 +112,41 @@ class _BoundedProtocol(HttpToolsProtocol):
         self._is_head_due = True
         # Since when nothing has come, after an answer; None while something is under way.
         self._idle_since_s: float | None = None
+        # What has come since the parser told of anything, and whether it has in what came last.
+        self._untold_bytes, self._has_told = 0, False
         # What has come of the body of a request that may be whole.
         self._held: list[bytes] | None = None
 
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - the library's
         super().connection_made(transport)
         self._expect_headers()
+        self.waiting[self] = None
+        if self.limit_concurrency is not None and len(self.connections) >= self.limit_concurrency:
+            self._make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._relax()
         self._taken()
+        self.waiting.pop(self, None)
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
         super().connection_lost(exc)
+
+    def _make_room(self) -> None:
+        """Close whichever connection has waited longest for a request: one that says nothing must keep nobody out."""
+        idle = next((one for one in self.waiting if one is not self), None)
+        if idle is None:
+            return
+        del self.waiting[idle]
+        self.connections.discard(idle)
+        idle.give_way()
+
+    def give_way(self) -> None:
+        """Close the connection, on which no request is under way."""
+        if self._is_head_due or self.flow.write_paused:
+            self.transport.abort()
+        else:  # what is under way of its last answer still goes out
+            self.transport.close()
 
     # --- answers that nobody takes -----------------------------------------------------------------------------------
 
@@ -147,21 +171,33 @@ class _BoundedProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._held is not None:
             self._begin_in_parts()
+        self._pass_over(len(data))
         if self._is_head_due and self._deadline is None and not self.transport.is_closing():
             self._expect_headers()
 
+    def _pass_over(self, size_bytes: int) -> None:
+        """Cut off who sends on and on within one header or trailer: the parser keeps it, and tells of it at its end."""
+        self._untold_bytes = 0 if self._has_told else self._untold_bytes + size_bytes
+        self._has_told = False
+        if self._untold_bytes > limits.HEADER_BYTES_MAX:
+            self._relax()
+            self.transport.abort()
+
     def on_message_begin(self) -> None:
+        self._has_told = True
         self._header_bytes = 0
         self._is_head_due = True
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
+        self._has_told = True
         self._header_bytes += len(url)
         if self._header_bytes > limits.HEADER_BYTES_MAX:
             self._refuse_headers()
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        self._has_told = True
         self._header_bytes += len(name) + len(value)
         if self._header_bytes > limits.HEADER_BYTES_MAX:
             self._refuse_headers()
@@ -169,8 +205,10 @@ class _BoundedProtocol(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        self._has_told = True
         self._is_head_due = False
         self._relax()
+        self.waiting.pop(self, None)
         if self._may_be_whole():
             self._held = []
         else:
@@ -190,6 +228,7 @@ class _BoundedProtocol(HttpToolsProtocol):
             self.limit_concurrency = bound
 
     def on_body(self, body: bytes) -> None:
+        self._has_told = True
         if self._held is None:
             super().on_body(body)
         else:
@@ -298,6 +337,7 @@ class _BoundedProtocol(HttpToolsProtocol):
             self._start_asgi_task(*self.pipeline.pop())
             return
         self._idle_since_s = self.loop.time()
+        self.waiting[self] = None
         if self.timeout_keep_alive_task is None:
             self._look_again(self.timeout_keep_alive)
 
@@ -325,6 +365,7 @@ class _Server(uvicorn.Server):
     """Leaves signals to us, and says why it cannot listen where the library would end the process."""
 
     listening: Callable[[], None]
+    handshake_s_max: float
 
     async def startup(self, sockets: Any = None) -> None:  # noqa: ANN401, ARG002 - the library's
         config = self.config
@@ -338,7 +379,13 @@ class _Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         try:
             listener = await loop.create_server(
-                protocol, config.host, config.port, ssl=config.ssl, backlog=config.backlog
+                protocol,
+                config.host,
+                config.port,
+                ssl=config.ssl,
+                backlog=config.backlog,
+                # Before the handshake nobody sees a connection, so nobody else could close it.
+                ssl_handshake_timeout=None if config.ssl is None else self.handshake_s_max,
             )
         except OSError as error:
             raise SettingsError(
@@ -375,7 +422,11 @@ async def serve_until(
         It cannot listen there, or the certificate cannot be read.
     """
     takes_whole = app if isinstance(app, TakesWhole) else None
-    bounds = {"header_s_max": listening.header_s_max, "takes_whole": takes_whole}
+    bounds: dict[str, Any] = {
+        "header_s_max": listening.header_s_max,
+        "takes_whole": takes_whole,
+        "waiting": {},
+    }
     protocol = type("Protocol", (_BoundedProtocol,), bounds)
     config = _config(app, listening, protocol)
     try:
@@ -385,6 +436,7 @@ async def serve_until(
             f"server.certificate or server.certificate_key cannot be used: {error.strerror or error}"
         ) from error
     server = _Server(config)
+    server.handshake_s_max = listening.header_s_max
     server.listening = lambda: heard(_address(server, listening))
     loop = asyncio.get_running_loop()
     for one in _SIGNALS:

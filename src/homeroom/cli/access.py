@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from homeroom.cli.data_directory import data_option
 from homeroom.cli.erasures import options_of
-from homeroom.cli.serve import config_option, data_option
+from homeroom.cli.serve import config_option
 from homeroom.errors import InputError
 
 if TYPE_CHECKING:

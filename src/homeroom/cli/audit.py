@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from homeroom.cli.serve import data_option
+from homeroom.cli.data_directory import data_option
 
 __all__ = ["command"]
 

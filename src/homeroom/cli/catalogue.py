@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from homeroom.adapters import system_clock
-from homeroom.cli.serve import data_option
+from homeroom.cli.data_directory import data_option
 
 __all__ = ["command"]
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from homeroom.cli.access import tenant_option
+from homeroom.cli.data_directory import data_option
 from homeroom.cli.erasures import options_of
 from homeroom.cli.output import STDOUT, json_option, write_json
-from homeroom.cli.serve import config_option, data_option
+from homeroom.cli.serve import config_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

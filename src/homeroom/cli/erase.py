@@ -5,9 +5,10 @@ from typing import Any
 
 import click
 
+from homeroom.cli.data_directory import data_option
 from homeroom.cli.erasures import options_of, said
 from homeroom.cli.output import STDOUT, json_option, write_json
-from homeroom.cli.serve import config_option, data_option
+from homeroom.cli.serve import config_option
 
 __all__ = ["command"]
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from homeroom.cli.data_directory import data_option
 from homeroom.cli.output import STDOUT, json_option, write_json
-from homeroom.cli.serve import config_option, data_option, settings_of
+from homeroom.cli.serve import config_option, settings_of
 from homeroom.errors import ControlError
 
 if TYPE_CHECKING:

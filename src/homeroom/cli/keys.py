@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from homeroom.adapters import system_clock
-from homeroom.cli.serve import data_option
+from homeroom.cli.data_directory import data_option, first_key_option
 from homeroom.errors import ControlError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def command() -> None:
 
 @command.command()
 @click.argument("name")
-@data_option
+@first_key_option
 @click.option(
     "--scopes",
     metavar="LIST",

@@ -6,7 +6,7 @@ import click
 
 from homeroom.adapters import system_clock
 from homeroom.cli.access import tenant_option
-from homeroom.cli.serve import data_option
+from homeroom.cli.data_directory import data_option
 
 __all__ = ["command"]
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
+from homeroom.cli.data_directory import data_option
 from homeroom.cli.erasures import named, options_of
-from homeroom.cli.serve import config_option, data_option
+from homeroom.cli.serve import config_option
 
 __all__ = ["command"]
 

@@ -6,8 +6,9 @@ from typing import Any
 import click
 
 from homeroom.cli.access import learner_of, tenant_option
+from homeroom.cli.data_directory import data_option
 from homeroom.cli.erasures import options_of
-from homeroom.cli.serve import config_option, data_option
+from homeroom.cli.serve import config_option
 from homeroom.errors import InputError
 
 __all__ = ["command"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from homeroom.adapters import system_clock
-from homeroom.cli.serve import data_option
+from homeroom.cli.data_directory import data_option
 
 if TYPE_CHECKING:
     from homeroom.log.control import Control

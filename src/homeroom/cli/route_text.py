@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from homeroom.client.routes import RoutingTable
     from homeroom.running.route_requests import OrderAsked, RoutesTold
     from homeroom.traffic.routing.explaining import Rehearsal, Stop
+    from homeroom.traffic.routing.orders import Order
 
 __all__ = ["explanation_lines", "rehearsal_lines", "table_lines", "table_of"]
 
@@ -55,7 +56,7 @@ def table_lines(told: "RoutesTold") -> list[str]:
             out += _indented(why, 6)
     if told.orders:
         out += ["", "Orders:"]
-        out += [f"  {one.do} {one.about} {one.name} (order {one.stamp})" for one in told.orders]
+        out += _orders(told.orders)
     return [clean(line) for line in out]
 
 
@@ -111,6 +112,10 @@ def rehearsal_lines(told: "RoutesTold", asked: "OrderAsked") -> list[str]:
     }[asked.do]
     be = "would be" if asked.is_rehearsal else "is to be"
     out = [f"{str(about).capitalize()} {asked.name} {be} {said}."]
+    if told.undoes in ("nothing", "absence"):
+        out = _not_ordered(told, f"{about} {asked.name}")
+    if told.undoes == "nothing":
+        return [clean(line) for line in out]
     out += _changes(found)
     out += _loads(found)
     if found.alone:
@@ -131,6 +136,23 @@ def rehearsal_lines(told: "RoutesTold", asked: "OrderAsked") -> list[str]:
     if asked.is_rehearsal:
         out.append("Nothing was changed.")
     return [clean(line) for line in out]
+
+
+def _not_ordered(told: "RoutesTold", what: str) -> list[str]:
+    """Return what an operator must know who undoes what nobody has ordered, and may mean another order."""
+    if told.undoes == "absence":
+        then = "it is away by itself, and is served again without a hold once it is well."
+    else:
+        then = "it is not away: there is nothing to undo."
+    out = _wrapped(f"Nothing was ordered of {what}, and {then}", 0)
+    leaving = [one for one in told.orders if one.leaves]
+    if leaving:
+        out += ["Orders:", *_orders(leaving)]
+    return out
+
+
+def _orders(orders: "Iterable[Order]") -> Iterator[str]:
+    return (f"  {one.do} {one.about} {one.name} (order {one.stamp})" for one in orders)
 
 
 def _changes(found: "Rehearsal") -> Iterator[str]:

@@ -8,23 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from homeroom.adapters import system_clock
+from homeroom.cli.data_directory import new_data_option
 from homeroom.errors import SettingsError
 
 if TYPE_CHECKING:
     from homeroom.serve.settings import Settings
 
-__all__ = ["command", "config_option", "data_option", "settings_of"]
+__all__ = ["command", "config_option", "settings_of"]
 
 _COLLECT_AFTER: Final = 20_000
 """So many new objects wait to be looked through; a busy node makes as many in some tens of milliseconds."""
-
-data_option = click.option(
-    "--data",
-    "directory",
-    metavar="DIR",
-    required=True,
-    help="The data directory; serve makes it if there is none.",
-)
 
 config_option = click.option(
     "--config", metavar="FILE", help="Settings, as homeroom init writes them."
@@ -32,7 +25,7 @@ config_option = click.option(
 
 
 @click.command()
-@data_option
+@new_data_option
 @click.option("--host", metavar="ADDRESS", help="Address to listen on, in place of server.host.")
 @click.option(
     "--port",
@@ -54,7 +47,7 @@ def command(directory: str, **flags: Any) -> None:  # noqa: ANN401 - click passe
 
     from homeroom.running.hosting import host
 
-    settings = _settings(flags)
+    settings = _with_room(_settings(flags))
     # Whatever the node makes is its owner's alone, also in a directory that others may look into.
     os.umask(0o077)
 
@@ -70,6 +63,24 @@ def command(directory: str, **flags: Any) -> None:  # noqa: ANN401 - click passe
 
     uvloop.run(run())
     click.echo("homeroom: stopped; everything that was taken is in the last snapshot", err=True)
+
+
+def _with_room(settings: "Settings") -> "Settings":
+    """Return settings with as many connections as the system has room for, and say so where they are fewer."""
+    import msgspec
+
+    from homeroom.adapters.open_files import connections_that_fit
+
+    wanted = settings.server.connections_max
+    fit = connections_that_fit(wanted)
+    if fit < wanted:
+        click.echo(
+            f"homeroom: the system allows so few open files that {fit:,} connections fit and not {wanted:,} "
+            f"(server.connections_max); allow more with ulimit -n, or LimitNOFILE of systemd",
+            err=True,
+        )
+    server = msgspec.structs.replace(settings.server, connections_max=fit)
+    return msgspec.structs.replace(settings, server=server)
 
 
 def _settings(flags: dict[str, Any]) -> "Settings":

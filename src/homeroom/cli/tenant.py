@@ -7,7 +7,7 @@ from typing import Final
 import click
 
 from homeroom.adapters import system_clock
-from homeroom.cli.serve import data_option
+from homeroom.cli.data_directory import data_option
 from homeroom.errors import ControlError
 
 __all__ = ["command"]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from homeroom.cli.data_directory import data_option
 from homeroom.cli.keys import listed, span_ms
-from homeroom.cli.serve import data_option
 from homeroom.errors import ControlError
 
 if TYPE_CHECKING:

@@ -161,8 +161,10 @@ def leave(directory: str, node: str, wait_s: int, forced: str, documents_leave: 
         threading.Event().wait(min(_PAUSE_S, wait_s))
         return time.monotonic() < end_s
 
-    leave_world(Path(directory), node, forced, until)
-    click.echo(f"{node} belongs to the world no more.", err=True)
+    if leave_world(Path(directory), node, forced, until) is None:
+        click.echo(f"{node} has left the world already.", err=True)
+        return
+    click.echo(f"{node} belongs to the world no more. Stop its process, if it runs.", err=True)
 
 
 @command.command()

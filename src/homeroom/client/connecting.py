@@ -148,8 +148,9 @@ class Connecting:
         """Return what finds other endpoints, with the table that was kept. Raises `SettingsError`."""
         world, options = self.options.world, self.options
         if world is None:
-            return Discovery(self.urls, None, None, None, options.generator)
-        found = Discovery(self.urls, world.verify(), world.name, world.place, options.generator)
+            return Discovery((self.urls, ()), None, None, None, options.generator)
+        given = self.urls, world.addresses
+        found = Discovery(given, world.verify(), world.name, world.place, options.generator)
         body = world.kept()
         if body is not None:
             found.hear(body)

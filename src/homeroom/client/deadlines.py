@@ -20,6 +20,8 @@ from typing import Any, Final, Protocol
 
 import httpx
 
+from homeroom.client.racing import first_connected
+
 __all__ = ["Deadlines"]
 
 _PIECE_BYTES: Final = 4_096
@@ -101,9 +103,11 @@ class _Opening:
     def connect_tcp(
         self, host: str, port: int, timeout: float | None = None, **rest: object
     ) -> "_Stream":
+        def connect(address: str, wait_s: float | None) -> _Connection:
+            return self._inner.connect_tcp(address, port, timeout=wait_s, **rest)
+
         left_s = self._deadlines.left_s(timeout)
-        stream = self._inner.connect_tcp(host, port, timeout=left_s, **rest)
-        return _Stream(stream, self._deadlines)
+        return _Stream(first_connected((host, port), left_s, connect), self._deadlines)
 
 
 class _Stream:

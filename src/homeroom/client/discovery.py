@@ -4,7 +4,9 @@ A client that was given one address finds the others by the table that a node ha
 and then and when something has failed. It asks only when it makes requests, at a moment of its own, so that ten
 thousand clients do not all ask a second after a region has died. Whatever comes instead of a newer table (nothing, one
 that is older, forged, of another world) changes nothing: the last good one is followed for as long as it takes, and
-beside it the addresses that were given, which are tried last.
+beside it the addresses that were given, which are tried last. Before the first table there is nothing but these, and
+behind them those in the file of regions, by which a program that starts while its own address is away finds the others.
+They were right when the file was written, so they count no longer than until a table says more.
 
 The key goes along to what stands in a table, so a table is followed only if it is signed by a node whose key the
 program has handed in; without such keys nothing is discovered. And where an address that was given is https, none in
@@ -34,7 +36,7 @@ class Discovery:
 
     Parameters
     ----------
-    given : the addresses that the program has handed in
+    given : the addresses that the program has handed in, and those that its operators wrote down
     verify : says which node has signed what; None follows no table
     world : whose tables count; None for that of the first one
     place : where the client is, in degrees north and east; None for the place of the region it was given
@@ -43,13 +45,13 @@ class Discovery:
 
     def __init__(
         self,
-        given: Sequence[str],
+        given: tuple[Sequence[str], Sequence[str]],
         verify: Verify | None,
         world: str | None,
         place: tuple[float, float] | None,
         generator: random.Random,
     ) -> None:
-        self._given = tuple(given)
+        self._given, self._written = tuple(given[0]), tuple(given[1])
         self._verify, self._world, self._place = verify, world, place
         self._generator = generator
         self._draws: dict[str, float] = {}
@@ -105,12 +107,16 @@ class Discovery:
         """Return where to go, the best first."""
         given = tuple(Endpoint(url) for url in self._given)
         if self.table is None:
-            return given
+            return tuple(map(Endpoint, dict.fromkeys((*self._given, *self._secured()))))
         found = candidates(self.table, self._draw, self._place or self._nearest(self.table))
         if any(map(is_secure, self._given)):
             found = tuple(one for one in found if is_secure(one.url))
         known = {one.url for one in found}
         return (*found, *(one for one in given if one.url not in known))
+
+    def _secured(self) -> tuple[str, ...]:
+        is_secured = any(map(is_secure, self._given))
+        return tuple(one for one in self._written if is_secure(one) or not is_secured)
 
     def _nearest(self, table: RoutingTable) -> tuple[float, float] | None:
         """Return the place of the region whose address was given first, None if that is in no table."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from homeroom import limits
-from homeroom.client.routes import Verify
+from homeroom.client.routes import Verify, is_address
 from homeroom.errors import SettingsError
 
 __all__ = ["KnownWorld"]
@@ -32,17 +32,19 @@ class KnownWorld:
     name : of the world; None for that of the first table
     place : where the program is, in degrees north and east; None for the place of the region whose address it has
     file : where the last good table is kept; None for nowhere
+    addresses : where nodes were when the operators wrote that down: tried last, and as long as no table is followed
 
     Raises
     ------
     SettingsError
-        There is no key, or one is none, or a place is none.
+        There is no key, or one is none, or a place or an address is none.
     """
 
     keys: Mapping[str, str]
     name: str | None = None
     place: tuple[float, float] | None = None
     file: str | os.PathLike[str] | None = None
+    addresses: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense."""
@@ -52,6 +54,13 @@ class KnownWorld:
             )
         for node, text in self.keys.items():
             _key(node, text)
+        wrong = [one for one in self.addresses if not is_address(one)]
+        if wrong or len(self.addresses) > limits.ENDPOINTS_MAX:
+            raise SettingsError(
+                f"{wrong[0]!r} is no address of a node; it must be https://HOST:PORT or http://HOST:PORT"
+                if wrong
+                else f"a world has {len(self.addresses)} addresses, may have {limits.ENDPOINTS_MAX}"
+            )
         if self.place is not None and not (abs(self.place[0]) <= 90 and abs(self.place[1]) <= 180):
             raise SettingsError(
                 f"place is {self.place}, must be degrees north (to 90) and east (to 180)"
@@ -73,7 +82,13 @@ class KnownWorld:
         except (OSError, ValueError) as error:
             raise SettingsError(f"the file of regions {regions} cannot be read: {error}") from error
         try:
-            found = cls(keys=_keys_of(written), name=written.get("name"), place=place, file=file)
+            found = cls(
+                keys=_each(written, "key"),
+                name=written.get("name"),
+                place=place,
+                file=file,
+                addresses=tuple(one.rstrip("/") for one in _each(written, "http").values()),
+            )
         except (AttributeError, TypeError):
             raise SettingsError(
                 f"{regions} is no file of regions; homeroom world init writes one"
@@ -146,10 +161,11 @@ def _key(node: str, text: str) -> bytes:
     return raw
 
 
-def _keys_of(written: Mapping[str, Any]) -> dict[str, str]:
+def _each(written: Mapping[str, Any], what: str) -> dict[str, str]:
+    """Return by node what a file of regions says of it, where it says so."""
     return {
-        node: said["key"]
+        node: said[what]
         for region in written.get("regions", {}).values()
         for node, said in region.get("nodes", {}).items()
-        if said.get("key")
+        if said.get(what)
     }

@@ -91,6 +91,8 @@ class Member:
         self._begun_ms = now_ms
         # By node that is no member when it was told last.
         self._strangers: dict[str, int] = {}
+        # Nodes that belonged to the world in this life and do no more, and since when. At most as many as it may have.
+        self._left: dict[str, int] = {}
         # Nodes that are to be asked for all that they hold, and for the time, at the next tick.
         self._unmet: set[str] = set()
         self._gossip_ms = now_ms + birth.draw(limits.GOSSIP_MS)
@@ -203,6 +205,14 @@ class Member:
     # --- who there is ------------------------------------------------------------------------------------------------
 
     def _members(self, members: Members, now_ms: int) -> list[Effect]:
+        gone = dict.fromkeys(self.members.regions.keys() - members.regions.keys(), now_ms)
+        left = {**gone, **self._left}
+        self._left = dict(
+            sorted(
+                ((one, at_ms) for one, at_ms in left.items() if one not in members.regions),
+                key=lambda one: (-one[1], one[0]),
+            )[: limits.WORLD_NODES_MAX]
+        )
         self.members = members
         new = self.replication.members(members, now_ms)
         self.gate.rule(members.rulings)
@@ -328,14 +338,18 @@ class Member:
         return Reach(self._birth.node, self.members, numbers, complete)
 
     def _stranger(self, sender: str, now_ms: int) -> list[Effect]:
+        left_ms = self._left.get(sender)
+        if left_ms is not None and now_ms - left_ms < limits.LEFT_STOP_MS:
+            return []  # whoever had it leave is about to stop it
         told_ms = self._strangers.get(sender)
         if told_ms is None and len(self._strangers) >= limits.WORLD_NODES_MAX:
             return []
         if told_ms is not None and now_ms - told_ms < limits.STRANGER_AGAIN_MS:
             return []
         self._strangers[sender] = now_ms
+        is_what = "is no member of" if left_ms is None else "has left the world by"
         why = (
-            f"{sender} sends messages and is no member of epoch {self.members.epoch}; nothing of it is taken. Stop it, "
+            f"{sender} sends messages and {is_what} epoch {self.members.epoch}; nothing of it is taken. Stop it, "
             f"or take it into the world (homeroom world join)"
         )
         return [Alarm(Trouble.STRANGER, why, sender)]

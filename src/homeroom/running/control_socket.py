@@ -55,7 +55,6 @@ __all__ = [
     "ask_of_webhooks",
     "ask_stated",
     "ask_to_change",
-    "listening",
 ]
 
 _NAME: Final = "control.sock"
@@ -200,32 +199,60 @@ class Doing:
         return answer
 
 
-@dataclass(frozen=True, slots=True)
 class ControlSocket:
-    """The socket of a node that listens."""
+    """The socket of a node: from the moment on at which it has its directory, so that nobody takes it for not running.
 
-    server: asyncio.Server
-    file: Path
+    Parameters
+    ----------
+    folder : the directory
+    """
 
-    def close(self) -> None:
-        """Hear nobody any more, and leave no file behind."""
-        self.server.close()
-        self.file.unlink(missing_ok=True)
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / _NAME
+        self._folder = folder
+        self._server: asyncio.Server | None = None
+        self._doing: Doing | None = None
 
+    async def listen(self) -> None:
+        """Hear commands, and say that the node starts. Raises `StoreError` where no socket can be made."""
+        self._server = await asyncio.start_unix_server(self._serve, sock=_bound(self._folder))
 
-async def listening(folder: Path, doing: Doing) -> ControlSocket:
-    """Listen in a directory until the socket is closed. Raises `StoreError` where no socket can be made there."""
+    def begin(self, doing: Doing) -> None:
+        """Do from now on what commands ask for."""
+        self._doing = doing
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             size = int.from_bytes(await reader.readexactly(4), "little")
             if size <= limits.CONTROL_BYTES_MAX * 2:
                 asked = await reader.readexactly(size)
-                written = _write(await _answered(asked, doing))
+                written = _write(await self._answered(asked))
                 writer.write(len(written).to_bytes(4, "little") + written)
                 await writer.drain()
         writer.close()
 
+    async def _answered(self, written: bytes) -> _Answer:
+        if self._doing is None:
+            starts = f"the node on {self._folder} is starting; ask again in a moment"
+            return _Answer(error=starts, is_sense=False)
+        try:
+            return await self._doing(written)
+        except msgspec.MsgspecError:
+            return _Answer(error="the command and the node are of two releases; use the same one")
+        except (ControlError, InputError, RightsError, WebhookError) as error:
+            return _Answer(error=str(error))
+        except HomeroomError as error:
+            return _Answer(error=str(error), is_sense=False)
+
+    def close(self) -> None:
+        """Hear nobody any more, and leave no file behind."""
+        if self._server is not None:
+            self._server.close()
+            self.file.unlink(missing_ok=True)
+
+
+def _bound(folder: Path) -> socket.socket:
+    """Return a socket in a directory, for its owner alone. Raises `StoreError` where none can be made."""
     with _within(folder) as name, contextlib.ExitStack() as stack:
         (folder / _NAME).unlink(missing_ok=True)
         one = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
@@ -240,19 +267,7 @@ async def listening(folder: Path, doing: Doing) -> ControlSocket:
                 f"no socket can be made in {folder}: {error.strerror}; choose a folder on a local disk"
             ) from error
         stack.pop_all()
-        server = await asyncio.start_unix_server(answer, sock=one)
-        return ControlSocket(server, folder / _NAME)
-
-
-async def _answered(written: bytes, doing: Doing) -> _Answer:
-    try:
-        return await doing(written)
-    except msgspec.MsgspecError:
-        return _Answer(error="the command and the node are of two releases; use the same one")
-    except (ControlError, InputError, RightsError, WebhookError) as error:
-        return _Answer(error=str(error))
-    except HomeroomError as error:
-        return _Answer(error=str(error), is_sense=False)
+        return one
 
 
 # --- the command -----------------------------------------------------------------------------------------------------

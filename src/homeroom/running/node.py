@@ -40,11 +40,11 @@ from homeroom.running.belonging import Belonging, Surroundings
 from homeroom.running.checking import Checker
 from homeroom.running.collecting import Collecting
 from homeroom.running.committing import Committer, Writing
-from homeroom.running.control_socket import ControlSocket, Doing, listening
+from homeroom.running.control_socket import Doing
 from homeroom.running.copying import RecordCopies
 from homeroom.running.document_prints import DocumentPrints
 from homeroom.running.endings import Endings
-from homeroom.running.erasing import Erasing, RunningErasures, open_register
+from homeroom.running.erasing import Erasing, RunningErasures
 from homeroom.running.facts import Among, Facts
 from homeroom.running.folds import Folds
 from homeroom.running.following import Follower
@@ -55,14 +55,7 @@ from homeroom.running.levels import held_at
 from homeroom.running.live import Fingerprint, Live
 from homeroom.running.memberships import Memberships
 from homeroom.running.node_records import NodeRecords
-from homeroom.running.opening import (
-    NodeOptions,
-    Opened,
-    Recording,
-    open_all,
-    open_vault,
-    zone_of,
-)
+from homeroom.running.opening import NodeOptions, Recording, zone_of
 from homeroom.running.persons import RunningPersons
 from homeroom.running.recording import LabelsFound
 from homeroom.running.refolding import stated_entries
@@ -72,6 +65,7 @@ from homeroom.running.returning import Returning
 from homeroom.running.saving import Saving
 from homeroom.running.sharing import Shared, Sharing
 from homeroom.running.standing import Standing
+from homeroom.running.starting import Started, start
 from homeroom.running.tenant_doors import TenantDoors
 from homeroom.running.upkeep import Tended, Upkeep
 from homeroom.running.world_status import lacks_facts
@@ -84,13 +78,8 @@ __all__ = ["RunningNode"]
 class RunningNode(Answering):
     """A node; see `homeroom.serve.serving.Serving` for what those see who stand before it."""
 
-    def __init__(
-        self,
-        opened: Opened,
-        recording: Recording,
-        options: NodeOptions,
-        register: ErasureRegister | None,
-    ) -> None:
+    def __init__(self, started: Started, options: NodeOptions) -> None:
+        opened, recording = started.opened, started.recording
         self._options, self._refolding = options, opened.refolding
         self._stack, self._snapshots = opened.stack, opened.snapshots
         self.sign = opened.key.sign
@@ -106,7 +95,7 @@ class RunningNode(Answering):
             self._doors.erase(tenant, one.state.history.erased)
         self._loop = asyncio.get_running_loop()
         self._folds = Folds(lambda: self._live.applied, options.wait_ms, self._hurry)
-        self._listening: ControlSocket | None = None
+        self._socket = started.socket
         parts = self._snapshots, self._live, self._store
         self._replacing = Replacing(parts, options.world, self._save, lambda: self.belonging)
         self._memberships = Memberships(
@@ -145,7 +134,7 @@ class RunningNode(Answering):
         places = self._places, recording.copies.check
         self._checker = Checker(self._store, self._verify(opened.key), places, options.now_ms)
         self._standing = self._stands(opened.troubles + recording.troubles)
-        self.erasures = self._erasures(register, opened.key.sign)
+        self.erasures = self._erasures(started.register, opened.key.sign)
         self.persons = RunningPersons(self.erasures, self._tenant_doors.showing)
         self._endings, self._returning = self._of_lives()
         self.upkeep = Upkeep(self._tended())
@@ -280,6 +269,17 @@ class RunningNode(Answering):
             belonging=self.belonging,
         )
 
+    def _doing(self) -> Doing:
+        upkeep, persons = self.upkeep, self.persons
+        return Doing(
+            self.change,
+            self.stated,
+            upkeep.of_webhooks,
+            upkeep.of_erasures,
+            persons.asked,
+            upkeep.of_node,
+        )
+
     def _verify(self, key: NodeKey) -> Verify:
         if self.belonging is not None:
             return self.belonging.keys.verify
@@ -329,16 +329,7 @@ class RunningNode(Answering):
         DataDirectoryError, StoreError, KeyFileError
             The directory is damaged or in use; the message says what to do.
         """
-        opened = await asyncio.to_thread(open_all, path, options)
-        register = None
-        try:
-            recording = await asyncio.to_thread(open_vault, path, opened, options)
-            if options.is_serving:
-                register = await asyncio.to_thread(open_register, options.erasure_register, path)
-        except BaseException:
-            opened.stack.close()
-            raise
-        node = cls(opened, recording, options, register)
+        node = cls(await start(path, options), options)
         try:
             if node.belonging is not None:
                 await node.belonging.settled()
@@ -346,15 +337,7 @@ class RunningNode(Answering):
         except BaseException:
             await node.stop()
             raise
-        doing = Doing(
-            node.change,
-            node.stated,
-            node.upkeep.of_webhooks,
-            node.upkeep.of_erasures,
-            node.persons.asked,
-            node.upkeep.of_node,
-        )
-        node._listening = await listening(path, doing)
+        node._socket.begin(node._doing())
         if await node._facts.found(lambda: TenantPut(name=MAIN, timezone=zone_of(path, options))):
             await node.erasures.follow(MAIN)
         for name in node._live.tenants():
@@ -363,8 +346,7 @@ class RunningNode(Answering):
 
     async def stop(self) -> None:
         """Take nothing new, write and fold what is there, leave a snapshot, let go of the directory."""
-        if self._listening is not None:
-            self._listening.close()
+        self._socket.close()
         self._keeping.cancel()
         await self._endings.stop()
         await self._returning.stop()

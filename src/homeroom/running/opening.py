@@ -59,10 +59,13 @@ from homeroom.running.seconding import is_lone_at_start
 from homeroom.running.snapshots import Snapshots
 
 __all__ = [
+    "Held",
     "NodeOptions",
     "Opened",
     "Recording",
+    "hold",
     "open_all",
+    "open_held",
     "open_vault",
     "opened_folding",
     "zone_of",
@@ -106,6 +109,14 @@ class NodeOptions:
     world: InWorld | None = None
     is_serving: bool = True
     is_repair: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A directory that no other process has, nothing of it read; ``stack`` lasts as long as the node."""
+
+    stack: ExitStack
+    snapshots: Snapshots
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,17 +165,27 @@ def open_all(path: Path, options: NodeOptions | None) -> Opened:
 
     Raises `DataDirectoryError`, `StoreError` and `KeyFileError`.
     """
-    stack = ExitStack()  # lasts as long as the node: tenants that are new later are held in it too
+    return open_held(path, hold(path), options)
+
+
+def hold(path: Path) -> Held:
+    """Have a directory for this process alone, and make it if there is none. Raises `DataDirectoryError`."""
+    snapshots, stack = Snapshots(path, ThreadRun()), ExitStack()
+    stack.enter_context(snapshots.place(MAIN).run_by_node())
+    return Held(stack, snapshots)
+
+
+def open_held(path: Path, held: Held, options: NodeOptions | None) -> Opened:
+    """Open a directory that this process has; let go of it if that fails. Raises as `open_all` does."""
     try:
-        return _opened(path, stack, options)
+        return _opened(path, held, options)
     except BaseException:
-        stack.close()
+        held.stack.close()
         raise
 
 
-def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened:
-    snapshots = Snapshots(path, ThreadRun())
-    stack.enter_context(snapshots.place(MAIN).run_by_node())
+def _opened(path: Path, held: Held, options: NodeOptions | None) -> Opened:
+    stack, snapshots = held.stack, held.snapshots
     store = _ready_store(path, options, stack, snapshots)
     is_repair = options is not None and options.is_repair
     refolding = Refolding(store, snapshots, stack, is_repair)

@@ -10,9 +10,9 @@ import msgspec
 
 from homeroom.errors import ControlError
 from homeroom.log.control import Control
-from homeroom.running.route_requests import OrderAsked, RoutesAsked, RoutesTold
+from homeroom.running.route_requests import OrderAsked, RoutesAsked, RoutesTold, Undoes
 from homeroom.traffic.routing.explaining import explained, rehearsed
-from homeroom.traffic.routing.orders import About, write_orders
+from homeroom.traffic.routing.orders import About, Do, write_orders
 from homeroom.traffic.routing.router import Ordered, Router
 
 __all__ = ["Ordering"]
@@ -106,10 +106,22 @@ class Ordering:
             )
         then = self._router.tried(about, asked.name, asked.do, self._steady_ms())
         found = rehearsed(places, self._router.health, now, then)
-        if not asked.is_rehearsal:
+        undoes = self._undoes(about, asked)
+        if not asked.is_rehearsal and undoes is not Undoes.NOTHING:
             write_orders(self._router.given(about, asked.name, asked.do))  # raises if too many
             self._give(Ordered(about, asked.name, asked.do))
-        return msgspec.structs.replace(self._all_told(), rehearsal=found, about=about)
+        return msgspec.structs.replace(
+            self._all_told(), rehearsal=found, about=about, undoes=undoes
+        )
+
+    def _undoes(self, about: About, asked: OrderAsked) -> Undoes | None:
+        if asked.do not in (Do.SERVE, Do.RETURN):
+            return None
+        order = self._router.orders.of(about, asked.name)
+        if order is not None and order.leaves:
+            return Undoes.ORDER
+        is_away = self._router.is_away(about, asked.name)
+        return Undoes.ABSENCE if is_away else Undoes.NOTHING
 
     def _about(self, asked: OrderAsked) -> About:
         places, nodes = self._router.places, self._router.nodes

@@ -1,11 +1,13 @@
 """What commands on the same machine ask of a node about routes, and what it tells them."""
 
+from enum import StrEnum
+
 import msgspec
 
 from homeroom.traffic.routing.explaining import Explanation, Rehearsal
 from homeroom.traffic.routing.orders import About, Do, Order
 
-__all__ = ["OrderAsked", "RoutesAsked", "RoutesTold"]
+__all__ = ["OrderAsked", "RoutesAsked", "RoutesTold", "Undoes"]
 
 
 class RoutesAsked(msgspec.Struct, frozen=True, kw_only=True, tag_field="ask", tag="routes"):
@@ -40,6 +42,14 @@ class OrderAsked(msgspec.Struct, frozen=True, kw_only=True, tag_field="ask", tag
     is_rehearsal: bool = False
 
 
+class Undoes(StrEnum):
+    """What an order to serve or to return ends: an order before it, an absence that nobody ordered, or neither."""
+
+    ORDER = "order"
+    ABSENCE = "absence"
+    NOTHING = "nothing"
+
+
 class RoutesTold(msgspec.Struct, frozen=True, kw_only=True, tag="routes"):
     """Where requests go.
 
@@ -53,6 +63,7 @@ class RoutesTold(msgspec.Struct, frozen=True, kw_only=True, tag="routes"):
     explanation : where a client goes, if that was asked
     rehearsal : what an order does, if one was given or tried
     about : what the order is about
+    undoes : what it undoes, if it is one to serve or to return; where that is nothing it is not given
     """
 
     node: str
@@ -63,3 +74,4 @@ class RoutesTold(msgspec.Struct, frozen=True, kw_only=True, tag="routes"):
     explanation: Explanation | None = None
     rehearsal: Rehearsal | None = None
     about: About | None = None
+    undoes: Undoes | None = None

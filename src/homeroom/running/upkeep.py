@@ -93,7 +93,9 @@ class Upkeep:
     def _of_routes(self, asked: RoutesAsked | OrderAsked) -> RoutesTold:
         if self.routes is None:
             raise ControlError(
-                "this node is alone, or serves nobody yet: no requests are routed here"
+                "this node is alone, so no requests are routed here"
+                if self._of.belonging is None
+                else "the node is starting, and serves nobody yet; ask again in a moment"
             )
         return self.routes(asked)
 

@@ -17,7 +17,7 @@ from homeroom.adapters.world_directory import WorldPlaces
 from homeroom.adapters.world_file import Stage, read_world
 from homeroom.clock import hybrid_of
 from homeroom.errors import ControlError, HomeroomError, SettingsError, StoreError
-from homeroom.log.control import Control
+from homeroom.log.control import Change, Control
 from homeroom.log.members import (
     AcknowledgementPut,
     HomeMoved,
@@ -187,12 +187,8 @@ def check_heirs(path: Path, node: str) -> None:
     They go nowhere else than to other nodes of its jurisdiction, and there is none that stays.
     """
     world = read_world(WorldPlaces(path).regions, Stage.RUNNING)
-    name, home = _home(path, world)
-    stated = ask_stated(home)
-    if stated is None:
-        raise _not_running(name, home)
     control = Control()
-    for number, change in enumerate(stated, 1):
+    for number, change in enumerate(_changes(path, world), 1):
         control = control.folded(change, number)
     members, regions = control.members, {n: one.region for n, one in control.members.nodes.items()}
     fenced, laws = frozenset(members.fenced), members.jurisdictions
@@ -215,8 +211,8 @@ def fence(path: Path, node: str) -> Token:
     return _stated(path, world, MemberFenced(node=node))
 
 
-def leave(path: Path, node: str, forced: str, until: Callable[[], bool]) -> Token:
-    """Have the home fence a node, and close it once all others have said what they hold of it.
+def leave(path: Path, node: str, forced: str, until: Callable[[], bool]) -> Token | None:
+    """Have the home fence a node, and close it once all others have said what they hold of it; None if it is closed.
 
     Parameters
     ----------
@@ -233,6 +229,8 @@ def leave(path: Path, node: str, forced: str, until: Callable[[], bool]) -> Toke
         As `join` raises them.
     """
     world = read_world(WorldPlaces(path).regions, Stage.RUNNING)
+    if _has_left(_changes(path, world), node):
+        return None
     _stated(path, world, MemberFenced(node=node))
     while True:
         try:
@@ -343,6 +341,25 @@ def _stated(path: Path, world: World, fact: MemberFact) -> Token:
     if token is None:
         raise _not_running(name, home)
     return token
+
+
+def _changes(path: Path, world: World) -> list[Change]:
+    """Return what was stated at the home. Raises `ControlError` where it does not run."""
+    name, home = _home(path, world)
+    stated = ask_stated(home)
+    if stated is None:
+        raise _not_running(name, home)
+    return stated
+
+
+def _has_left(stated: list[Change], node: str) -> bool:
+    """Say whether the last of what was stated of a node is that it has left."""
+    told = [
+        one.fact
+        for one in stated
+        if isinstance(one.fact, MemberJoined | MemberLeft) and one.fact.node == node
+    ]
+    return bool(told) and isinstance(told[-1], MemberLeft)
 
 
 def _home(path: Path, world: World) -> tuple[str, Path]:

@@ -322,3 +322,17 @@ def test_drained_regions_that_fall_are_still_called_drained(verdict):
     scene.go()
     scene.set("east", verdict=verdict).go()
     assert scene.state("east") == ("draining", 0.0)
+
+
+def test_a_first_fall_is_no_more_than_that_it_was_away():
+    # Whoever has just started may never have seen it otherwise.
+    scene = Scene().set("east", **SUSPECTED)
+    scene.go(1_000)
+    scene.set("east", **WELL).go(1_000)
+    why = scene.routes.why[About.REGION, "east"]
+    assert why == ("well for 1 s, and held for 2 s more: it was away",)
+    scene.go(60_000)
+    fall(scene)
+    scene.set("east", **SUSPECTED).go(500)
+    scene.set("east", **WELL).go(500)
+    assert "it fell 3 times in a row" in scene.routes.why[About.REGION, "east"][0]

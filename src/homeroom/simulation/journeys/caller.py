@@ -84,7 +84,7 @@ class Caller:
         far = self._chance.choice([one for one in scene.machines if one != near])
         given = (url_of(near), url_of(far))
         place = (region.latitude, region.longitude)
-        self.discovery = Discovery(given, scene.verify, NAME, place, self._chance)
+        self.discovery = Discovery((given, ()), scene.verify, NAME, place, self._chance)
         endpoints = Endpoints(self.discovery.endpoints(), self._chance)
         self.retrying = Retrying(TIME_MS_MAX, _ATTEMPT_MS_MAX, self._chance, endpoints)
         self._wires = Wires(scene, region.name)

@@ -328,11 +328,12 @@ def _of_order(order: Order | None) -> list[str]:
 
 def _of_presence(presence: Presence, now_ms: int) -> list[str]:
     said = []
-    if presence.held_ms(now_ms):
-        times = "once" if presence.falls == 1 else f"{presence.falls} times in a row"
-        said.append(
-            f"well again, and held for {presence.held_ms(now_ms) / 1_000:.0f} s more: it fell {times}"
-        )
+    held_ms = presence.held_ms(now_ms)
+    if held_ms:
+        # Away is all that is known of a first fall: who has just started may never have seen it otherwise.
+        why = "it was away" if presence.falls <= 1 else f"it fell {presence.falls} times in a row"
+        well_s = (now_ms - presence.well_ms) / 1_000
+        said.append(f"well for {well_s:.0f} s, and held for {held_ms / 1_000:.0f} s more: {why}")
     if 0 < presence.share < 1:
         said.append(f"gets {presence.share:.0%} of its clients for now")
     return said

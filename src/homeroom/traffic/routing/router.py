@@ -164,6 +164,11 @@ class Router:
         orders = self.given(about, name, do)
         return compute((self._places, self.health), orders, self._memory, now_ms)
 
+    def is_away(self, about: About, name: str) -> bool:
+        """Say whether a node or region gets no clients now."""
+        known = self._memory.nodes if about is About.NODE else self._memory.regions
+        return name in known and known[name].is_away
+
     @property
     def places(self) -> Mapping[str, Region]:
         """Which regions there are."""
