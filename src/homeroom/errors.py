@@ -28,6 +28,7 @@ HomeroomError
 ├── EntryError          an entry of a log is damaged, or is not the one that was expected
 ├── MessageError        a message of another node cannot be read
 ├── RecordError         a statement, a document or a request of the record store breaks a rule
+├── ProvingError        a plan of the proving ground asks for what cannot be
 ├── StoreError          a log's store cannot be read or written
 ├── VaultError          the vault of records is damaged, or cannot be read or written
 └── KeyFileError        the pseudonym key is missing, unreadable or open to others
@@ -60,6 +61,7 @@ __all__ = [
     "NodeError",
     "NotFreshError",
     "NotYetError",
+    "ProvingError",
     "QuestionError",
     "QueueFullError",
     "RecordError",
@@ -274,6 +276,10 @@ class RecordError(HomeroomError):
         """Return the same error, its field within another."""
         inner = self.field if self.field.startswith("[") or not self.field else f".{self.field}"
         return RecordError(outer + inner, self.rule, self.remedy)
+
+
+class ProvingError(HomeroomError):
+    """A plan of the proving ground asks for what cannot be, or a run has left too little to conclude from."""
 
 
 class StoreError(HomeroomError):
