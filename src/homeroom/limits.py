@@ -685,8 +685,9 @@ PROBES_FAILED_SUSPECT: Final = 2
 """So many questions in a row without a good answer are a suspicion."""
 PROBES_FAILED_CONFIRM: Final = 5
 """Before so many have failed in a row, no failure counts as a vote, however long it lasts."""
-PROBES_LATE_CONFIRM: Final = 2
-"""So many in a row that were waited for in vain are enough: one may have been lost on the way again and again."""
+PROBES_OPEN_MAX: Final = 6
+"""So many questions to one node are open at a time: as many as are asked until the first is given up. Who waited for it
+before he asks again would know only then that all is well since."""
 
 # --- clients ---------------------------------------------------------------------------------------------------
 CLIENT_ANSWER_BYTES_MAX: Final = 256 << 20
@@ -989,7 +990,7 @@ assert 2 * OPINION_MS_MAX <= CONFIRM_MS
 assert OPINION_MS_MAX < ECHO_MS_MAX < CONFIRM_MS
 assert 2 * HEARTBEAT_MS < DEAF_MS < CONFIRM_MS
 assert PROBES_FAILED_CONFIRM * PROBE_MS <= CONFIRM_MS
-assert PROBE_SLOW_MS_MAX < PROBE_LATE_MS < PROBE_WAIT_MS
+assert PROBE_SLOW_MS_MAX < PROBE_LATE_MS < PROBE_WAIT_MS < PROBES_OPEN_MAX * PROBE_MS
 assert HEARTBEAT_CARRIED_BYTES_MAX < HEARTBEAT_BYTES_MAX
 assert OVERLOAD_INGEST_MS < OVERLOAD_QUERY_MS < OVERLOAD_EXPORT_MS
 assert OVERLOAD_WINDOW_MS < OVERLOAD_WINDOW_MS_MAX < OVERLOAD_BASE_MS < OVERLOAD_BASE_MS_MAX

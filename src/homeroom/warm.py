@@ -129,7 +129,8 @@ def _judge() -> None:
                 if isinstance(effect, SendHeartbeat):
                     nodes[effect.to].step(HeartbeatCame(name, effect.body), now_ms)
                 elif isinstance(effect, Probe):
-                    node.step(ProbeEnded(effect.node, Outcome.ANSWER, 1.0), now_ms)
+                    ended = ProbeEnded(effect.node, effect.asked_ms, Outcome.ANSWER, 1.0)
+                    node.step(ended, now_ms)
 
 
 async def _run_node(place: Path) -> None:

@@ -322,7 +322,7 @@ class RunningTraffic:
                 with contextlib.suppress(MessageError):
                     self._at.fabric.send(effect.to, effect.body)
             case Probe():
-                self._begin_task(self._probe(effect.node))
+                self._begin_task(self._probe(effect))
             case Judged():
                 self._due_ms = self._steady_ms()
             case Carried():
@@ -381,12 +381,13 @@ class RunningTraffic:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _probe(self, node: str) -> None:
-        region = self._world.region_of(node)
-        url = "" if region is None else region.nodes[node].http
+    async def _probe(self, asked: Probe) -> None:
+        region = self._world.region_of(asked.node)
+        url = "" if region is None else region.nodes[asked.node].http
         # Nobody said where clients reach it, so nobody can say that they do not.
         outcome, took_ms = await self._probes.ask(url) if url else (Outcome.ANSWER, 0.0)
-        self._safely(lambda: self._detect(ProbeEnded(node, outcome, took_ms)))
+        ended = ProbeEnded(asked.node, asked.asked_ms, outcome, took_ms)
+        self._safely(lambda: self._detect(ended))
 
 
 def _places(world: World, members: Mapping[str, str], fenced: frozenset[str]) -> dict[str, Region]:

@@ -102,7 +102,7 @@ class Lab:
                 case SendHeartbeat():
                     self.send(node, effect.to, effect.body)
                 case Probe():
-                    self._probe(node, effect.node)
+                    self._probe(node, effect)
                 case Judged():
                     self.history.append((self.now_ms, node, effect.node, effect.health.verdict))
         self.detectors[node].check_invariants()
@@ -113,14 +113,17 @@ class Lab:
         due_ms = self.now_ms + self.delay_ms[sender, to]
         self.sent.append((due_ms, to, HeartbeatCame(sender, body)))
 
-    def _probe(self, node, to):
+    def _probe(self, node, asked):
+        to = asked.node
         outcome, took_ms = self.answers[to]
         if took_ms > limits.PROBE_WAIT_MS:
             outcome, took_ms = Outcome.TIME_OUT, limits.PROBE_WAIT_MS
         cut = (node, to) in self.cut or (to, node) in self.cut
         if cut or to in self.dead or to in self.paused:
             outcome, took_ms = Outcome.TIME_OUT, limits.PROBE_WAIT_MS
-        self.sent.append((self.now_ms + took_ms, node, ProbeEnded(to, outcome, took_ms)))
+        self.sent.append(
+            (self.now_ms + took_ms, node, ProbeEnded(to, asked.asked_ms, outcome, took_ms))
+        )
 
     def verdict(self, judge, of):
         return self.detectors[judge].health()[of].verdict

@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 
 from homeroom.traffic import detection
-from tests.traffic.detection import stories
+from tests.traffic.detection import past_stories, stories
 
 ROOM = Path(detection.__file__).parent
 # In the order in which they import each other.
@@ -131,9 +131,9 @@ FAULTS = (
     Mutant(
         "a question that was asked while a link was cut counts",
         "judging",
-        "    elif not (slept or was_cut):\n",
-        "    elif not slept:\n",
-        stories.what_failed_while_a_link_was_cut_is_no_vote_when_it_is_whole,
+        "max(links[link, CUT_AT], links[link, ANSWERED])\n    links[link, ASKED]",
+        "links[link, ANSWERED]\n    links[link, ASKED]",
+        past_stories.who_is_heard_again_is_well_again_whatever_was_asked_in_the_cut,
     ),
     Mutant(
         "heartbeats that are lost are more than answers that come",
@@ -157,11 +157,46 @@ FAULTS = (
         stories.an_answer_that_was_long_on_its_way_keeps_nobody_alive,
     ),
     Mutant(
-        "one question that nobody answered is a vote",
+        "a question counts though a later one was answered",
         "judging",
-        "unanswered < limits.PROBES_LATE_CONFIRM",
-        "unanswered < 1",
-        stories.one_question_that_is_lost_is_no_vote,
+        "max(links[link, CUT_AT], links[link, ANSWERED])\n    links[link, ASKED]",
+        "links[link, CUT_AT]\n    links[link, ASKED]",
+        past_stories.a_question_that_is_lost_is_nothing_if_a_later_one_is_answered,
+    ),
+    Mutant(
+        "nothing is asked while a question is open",
+        "detector",
+        "len(asked_ms) < limits.PROBES_OPEN_MAX",
+        "not asked_ms",
+        past_stories.who_is_cut_off_for_moments_is_not_gone_because_questions_met_them,
+    ),
+    Mutant(
+        "one failure is a vote",
+        "judging",
+        "failed >= limits.PROBES_FAILED_CONFIRM",
+        "failed >= 1",
+        past_stories.one_error_after_a_standstill_is_no_vote,
+    ),
+    Mutant(
+        "questions count that may have met a cut that is over",
+        "judging",
+        "        links[link, GAP_AT] = clock[at, AWAKE]\n",
+        "        pass\n",
+        past_stories.what_was_asked_in_cuts_is_no_vote_when_they_are_over,
+    ),
+    Mutant(
+        "refusals count however old",
+        "judging",
+        "links[REFUSED] == 0 and whole_ms",
+        "whole_ms",
+        past_stories.what_was_refused_some_time_ago_is_no_vote,
+    ),
+    Mutant(
+        "a vote counts though its node is not heard",
+        "judging",
+        "        if is_heard and is_new and lost_ms",
+        "        if is_new and lost_ms",
+        past_stories.who_was_not_heard_for_a_while_does_not_vote,
     ),
     Mutant(
         "a region is counted by its nodes",
@@ -210,28 +245,28 @@ FAULTS = (
         "suspicion",
         "    return float(now_ms - (difference - min(links[node, LEAST_NOW], links[node, LEAST_BEFORE])))",
         "    return now_ms",
-        stories.a_region_that_is_heard_late_is_not_heard,
+        past_stories.a_region_that_is_heard_late_is_not_heard,
     ),
     Mutant(
         "what is said back is not heard",
         "judging",
         "    if at_ms < echo_ms <= clock[at, NOW]:\n",
         "    if False:\n",
-        stories.a_clock_that_stood_still_makes_nothing_old_that_is_new,
+        past_stories.a_clock_that_stood_still_makes_nothing_old_that_is_new,
     ),
     Mutant(
         "a vote counts whatever its node has heard",
         "judging",
         "now_ms - echoed[at, other] <= limits.ECHO_MS_MAX",
         "now_ms - said_at[at, other] <= limits.OPINION_MS_MAX",
-        stories.what_is_said_first_after_a_pause_is_no_vote,
+        past_stories.what_is_said_first_after_a_pause_is_no_vote,
     ),
     Mutant(
         "that the own clock stood still is not noticed",
         "judging",
         "        _stood_still(vantages, at)\n",
         "        pass\n",
-        stories.machines_that_stood_still_together_take_no_old_votes_of_each_other,
+        past_stories.machines_that_stood_still_together_take_no_old_votes_of_each_other,
     ),
     Mutant(
         "that one is not heard is not noticed",

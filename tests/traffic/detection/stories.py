@@ -73,19 +73,6 @@ def a_minority_does_not_judge_the_majority(detector):
             assert lab.verdict(other, one) == CONFIRMED
 
 
-def what_was_said_long_ago_is_no_vote(detector):
-    lab = lab_of(detector, 1, 1, 1, 1)
-    lab.part(["d1"], ["b1"])
-    lab.run(7_000)
-    # From here on a hears nothing of b, which cannot reach d and will say so no more; then c cannot either.
-    lab.part(["b1"], ["a1"])
-    lab.run(4_000)
-    lab.cut.discard(("d1", "b1"))
-    lab.part(["d1"], ["c1"])
-    lab.run(9_000)
-    assert ("a1", "d1", CONFIRMED) not in [told[1:] for told in lab.history]
-
-
 def a_region_with_a_dead_node_still_votes(detector):
     lab = lab_of(detector, 2, 1, 1)
     lab.kill("a2")
@@ -303,29 +290,6 @@ def an_answer_that_was_long_on_its_way_keeps_nobody_alive(detector, before_ms=6_
     all_are(lab, "c1", CONFIRMED)
 
 
-def what_failed_while_a_link_was_cut_is_no_vote_when_it_is_whole(detector):
-    lab = lab_of(detector, 1, 1, 1, 1, 1, 1)
-    for ones, others in ((["a1", "b1"], ["f1"]), (["f1"], ["a1", "b1"])):
-        lab.part(ones, others)
-    lab.run(12_000)
-    # All is well between these now, but for a server that takes its time; and a third one is cut off.
-    lab.cut.clear()
-    lab.answers["f1"] = (Outcome.ANSWER, 4_900)
-    lab.part(["c1"], ["f1"])
-    lab.part(["f1"], ["c1"])
-    lab.run(9_000)
-    assert not lab.confirmed()
-
-
-def one_question_that_is_lost_is_no_vote(detector):
-    lab = lab_of(detector, 1, 1, 1)
-    lab.answers["c1"] = (Outcome.TIME_OUT, limits.PROBE_WAIT_MS)
-    lab.run(1_000)
-    lab.answers["c1"] = (Outcome.ANSWER, 2_000)
-    lab.run(9_000)
-    assert not lab.confirmed()
-
-
 def a_very_slow_node_is_suspected_and_never_gone(detector):
     lab = lab_of(detector, 1, 1, 1)
     lab.answers["c1"] = (Outcome.ANSWER, 4_000)
@@ -464,66 +428,6 @@ def what_is_known_stays_when_somebody_joins(detector):
     all_are(lab, "a0", FINE)
 
 
-def a_region_that_is_heard_late_is_not_heard(detector):
-    lab = lab_of(detector, 1, 1, 1, 1)
-    for node in ("a1", "b1"):
-        lab.delay_ms["c1", node] = 6_000
-    lab.run(6_500)
-    lab.part(["d1"], ["a1", "b1"])
-    lab.run(9_000)
-    assert "d1" not in lab.confirmed()
-
-
-def stand_still(lab, nodes, of, after_ms, behind_ms):
-    """Cut a node off from some others, whose machines stand still then while it is well again."""
-    lab.part([of], nodes)
-    lab.run(after_ms)
-    lab.cut.clear()
-    lab.paused.update(nodes)
-    for node in nodes:
-        lab.behind_ms[node] = behind_ms
-    lab.run(8_000)  # the next thing that they do is to look around, before they hear anything
-    lab.paused.clear()
-    before = len(lab.history)
-    lab.run(2_000)
-    return {told[1] for told in lab.history[before:] if told[2:] == (of, CONFIRMED)}
-
-
-def machines_that_stood_still_together_take_no_old_votes_of_each_other(detector):
-    lab = lab_of(detector, 1, 1, 1, 1)
-    assert not stand_still(lab, ["a1", "b1", "c1"], "d1", 5_500, 8_000)
-
-
-def what_is_said_first_after_a_pause_is_no_vote(detector):
-    lab = lab_of(detector, 1, 1, 1, 1, 1)
-    assert "e1" not in stand_still(lab, ["a1", "b1", "c1"], "d1", 5_380, 0)
-
-
-def a_clock_that_stood_still_makes_nothing_old_that_is_new(detector):
-    lab = lab_of(detector, 1, 1, 1)
-    lab.behind_ms["b1"] = 4_000
-    lab.run(3_000)
-    lab.kill("c1")
-    lab.run(7_500)
-    all_are(lab, "c1", CONFIRMED)
-
-
-def an_opinion_that_was_held_up_on_the_way_is_too_old_to_count(detector):
-    lab = lab_of(detector, 1, 1, 1, 1, 1)
-    # d is cut off for all, then well again but for a; what b and c said meanwhile comes only now.
-    voters, others = ["b1", "c1"], ["a1", "b1", "c1", "e1"]
-    lab.part(["d1"], others)
-    lab.run(3_000)
-    for voter in voters:
-        lab.delay_ms[voter, "a1"] = 4_500
-    lab.run(4_000)
-    lab.cut.clear()
-    lab.part(["d1"], ["a1"])
-    before = len(lab.history)
-    lab.run(4_000)
-    assert ("a1", "d1", CONFIRMED) not in [told[1:] for told in lab.history[before:]]
-
-
 def heartbeats(lab, sender):
     return [
         effect.body
@@ -536,11 +440,15 @@ def last_heartbeat(lab, sender):
     return heartbeats(lab, sender)[-1]
 
 
-STORIES = [
-    story
-    for name, story in list(globals().items())
-    if callable(story)
-    and getattr(story, "__module__", "") == __name__
-    and "_" in name
-    and name not in {"lab_of", "all_are", "heartbeats", "last_heartbeat", "stand_still"}
-]
+def told_in(names):
+    """Return the stories among the names of a module: its own functions that take a detector first."""
+    return [
+        one
+        for one in names.values()
+        if getattr(one, "__module__", "") == names["__name__"]
+        and getattr(one, "__code__", None)
+        and one.__code__.co_varnames[:1] == ("detector",)
+    ]
+
+
+STORIES = [story for story in told_in(globals()) if story is not lab_of]

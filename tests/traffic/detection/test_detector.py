@@ -3,9 +3,13 @@
 import pytest
 
 from homeroom.traffic.detection.detector import Detector
-from tests.traffic.detection.stories import STORIES
+from tests.traffic.detection import past_stories, stories
 
 
-@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__.replace("_", "-"))
+@pytest.mark.parametrize(
+    "story",
+    stories.STORIES + past_stories.STORIES,
+    ids=lambda story: story.__name__.replace("_", "-"),
+)
 def test_the_story(story):
     story(Detector)

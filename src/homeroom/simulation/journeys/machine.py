@@ -220,7 +220,7 @@ class Machine:
             case SendHeartbeat():
                 self._beat(effect.to, effect.body)
             case Probe():
-                self._probe(effect.node)
+                self._probe(effect)
             case Judged():
                 self.scene.note(self.name, f"{effect.node} is {effect.health.verdict.name}")
                 self._due_ms = self.steady_ms
@@ -240,8 +240,8 @@ class Machine:
         if self.is_up:
             self._detect(HeartbeatCame(sender, body))
 
-    def _probe(self, node: str) -> None:
-        links, other, life = self.scene.links, self.scene.machines[node], self.life
+    def _probe(self, asked: Probe) -> None:
+        links, other, life = self.scene.links, self.scene.machines[asked.node], self.life
         way_ms = links.sure_way_ms(self.region, other.region)
         joins = links.joins("nodes", self.region, other.region)
         outcome, took_ms = Outcome.ANSWER, 2 * way_ms + other.slow_ms
@@ -252,7 +252,7 @@ class Machine:
 
         def ended() -> None:
             if self.is_up and life == self.life:
-                self._detect(ProbeEnded(node, outcome, took_ms))
+                self._detect(ProbeEnded(asked.node, asked.asked_ms, outcome, took_ms))
 
         self.scene.agenda.after(round(took_ms), ended)
 

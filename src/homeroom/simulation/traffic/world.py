@@ -21,8 +21,8 @@ from homeroom.simulation.traffic.ground import Ground, boundaries, ground_at, re
 from homeroom.simulation.traffic.plan import NODES, Trouble, TroublePlan
 from homeroom.simulation.traffic.referee import Change
 from homeroom.traffic.detection.judging import (
-    AWAKE,
     Vantages,
+    asked,
     forget,
     heard,
     judge,
@@ -30,7 +30,7 @@ from homeroom.traffic.detection.judging import (
     probed,
     wake,
 )
-from homeroom.traffic.detection.suspicion import ASKED, LOAD, SENT, UNREADY, renew
+from homeroom.traffic.detection.suspicion import LOAD, SENT, UNREADY, renew
 
 __all__ = ["FIXED_MS", "OURS", "STEP_MS", "DetectorRun", "live"]
 
@@ -64,8 +64,9 @@ class Flow(NamedTuple):
     echoes_ms : float64[to, from, slots], what it says back
     words : int32[from, slots, nodes, 3], what a heartbeat says of others
     local_ms, beat_ms : float64[nodes], each node's clock, and when it says the next heartbeat
-    ask_ms, end_ms, took_ms : float64[nodes, nodes], when the next probe begins, when the one under way ends
-    outcome : int64[nodes, nodes], how
+    ask_ms : float64[nodes, nodes], when the next probe begins
+    end_ms, took_ms : float64[nodes, nodes, `limits.PROBES_OPEN_MAX`], when those under way end; infinity if none is
+    outcome : int64[nodes, nodes, `limits.PROBES_OPEN_MAX`], how
     naive_ms : float64[to, from], when something was heard last
     naive : uint8[time-outs, nodes, nodes], what is thought by time-outs
     verdicts : int64[nodes, nodes], as they were told last
@@ -238,7 +239,7 @@ def _deliver(vantages: Vantages, flow: Flow, node: int, now_ms: float) -> None:
 
 
 @borrowing
-def _ask(ground: Ground, flow: Flow, node: int, other: int) -> None:
+def _ask(ground: Ground, flow: Flow, node: int, other: int, slot: int) -> None:
     """Begin a probe; how it will end is settled now. What is lost is sent again, as TCP does."""
     took_ms = way_ms(ground, flow.chance, node, other) + way_ms(ground, flow.chance, other, node)
     took_ms += ground.slow_ms[other]
@@ -254,9 +255,9 @@ def _ask(ground: Ground, flow: Flow, node: int, other: int) -> None:
     gone = ground.down[other] or ground.asleep[other]
     if held or cut or gone or took_ms > limits.PROBE_WAIT_MS:
         outcome, took_ms = 2, float(limits.PROBE_WAIT_MS)
-    flow.outcome[node, other] = outcome
-    flow.took_ms[node, other] = took_ms
-    flow.end_ms[node, other] = flow.local_ms[node] + took_ms
+    flow.outcome[node, other, slot] = outcome
+    flow.took_ms[node, other, slot] = took_ms
+    flow.end_ms[node, other, slot] = flow.local_ms[node] + took_ms
 
 
 @borrowing
@@ -264,15 +265,20 @@ def _probe(vantages: Vantages, ground: Ground, flow: Flow, node: int) -> None:
     """Take the probes that have ended, and begin those that are due."""
     local_ms, ends, asks = flow.local_ms[node], flow.end_ms, flow.ask_ms
     for other in range(NODES):
-        if local_ms >= ends[node, other]:
-            # It may have ended while this node slept: then it was as long for it as it slept.
-            took_ms = flow.took_ms[node, other] + local_ms - ends[node, other]
-            probed(vantages, node, other, flow.outcome[node, other], took_ms)
-            ends[node, other] = math.inf
-        if local_ms >= asks[node, other] and ends[node, other] == math.inf:
+        free = -1
+        for slot in range(limits.PROBES_OPEN_MAX):
+            end_ms = ends[node, other, slot]
+            if local_ms >= end_ms:
+                # It may have ended while this node slept: then it was as long for it as it slept.
+                took_ms = flow.took_ms[node, other, slot] + local_ms - end_ms
+                probed(vantages, node, other, flow.outcome[node, other, slot], took_ms)
+                ends[node, other, slot] = math.inf
+            if ends[node, other, slot] == math.inf:
+                free = slot
+        if local_ms >= asks[node, other] and free >= 0:
             asks[node, other] = local_ms + limits.PROBE_MS
-            vantages.links[node * NODES + other, ASKED] = vantages.clock[node, AWAKE]
-            _ask(ground, flow, node, other)
+            asked(vantages, node, other)
+            _ask(ground, flow, node, other, free)
 
 
 # --- judging ---------------------------------------------------------------------------------------------------------
@@ -371,9 +377,9 @@ def _make_flow(seed: int) -> Flow:
         local_ms=local_ms,
         beat_ms=local_ms + chance.uniform(0, limits.HEARTBEAT_MS, NODES),
         ask_ms=_first_probes(local_ms, chance),
-        end_ms=np.full(links, math.inf),
-        took_ms=np.zeros(links),
-        outcome=np.zeros(links, np.int64),
+        end_ms=np.full((*links, limits.PROBES_OPEN_MAX), math.inf),
+        took_ms=np.zeros((*links, limits.PROBES_OPEN_MAX)),
+        outcome=np.zeros((*links, limits.PROBES_OPEN_MAX), np.int64),
         naive_ms=np.repeat(local_ms[:, None], NODES, axis=1),
         naive=np.zeros((len(FIXED_MS), *links), np.uint8),
         verdicts=np.zeros(links, np.int64),

@@ -67,9 +67,9 @@ class Detector:
         self._lives: dict[str, str] = {}
         # Of each node the lives before this one, the latest last, with the greatest number that came of each.
         self._former: dict[str, dict[str, int]] = {}
-        # When the next probe of a node is due, and when one that has not ended was asked for.
+        # When the next probe of a node is due, and when those that have not ended were asked for, the oldest first.
         self._probe_ms: dict[str, float] = {}
-        self._asked_ms: dict[str, float] = {}
+        self._asked_ms: dict[str, list[float]] = {}
         self._counted: Counter[str] = Counter()
         self._set_members({node: region}, now_ms)
 
@@ -106,6 +106,7 @@ class Detector:
         assert set(self._lives) <= members - {self._node}
         assert set(self._former) <= members
         assert set(self._asked_ms) <= members
+        assert all(len(asked) <= limits.PROBES_OPEN_MAX for asked in self._asked_ms.values())
         assert all(len(lives) <= limits.FORMER_LIVES_MAX for lives in self._former.values())
         assert all(life not in self._former.get(name, ()) for name, life in self._lives.items())
         assert len(vantage.links) == len(vantage.regions) == len(members)
@@ -287,23 +288,26 @@ class Detector:
             self._beat_ms = _following(self._beat_ms, limits.HEARTBEAT_MS, now_ms)
             effects += self._heartbeats(now_ms, others)
         for name in others:
-            if now_ms >= self._probe_ms[name] and name not in self._asked_ms:
+            asked_ms = self._asked_ms.setdefault(name, [])
+            if now_ms >= self._probe_ms[name] and len(asked_ms) < limits.PROBES_OPEN_MAX:
                 self._probe_ms[name] = _following(self._probe_ms[name], limits.PROBE_MS, now_ms)
-                self._asked_ms[name] = now_ms
-                link = vantage.links[self._numbers[name]]
-                link[suspicion.ASKED] = vantage.clock[0, judging.AWAKE]
-                effects.append(Probe(name))
+                asked_ms.append(now_ms)
+                judging.asked(vantage, 0, self._numbers[name])
+                effects.append(Probe(name, now_ms))
         return effects
 
     def _give_up_probes(self, now_ms: float) -> None:
         """End probes of which whoever asked has said nothing: for the node that was asked it is a time-out."""
         until_ms = now_ms - limits.PROBE_WAIT_MS - _GRACE_MS
-        for name in [name for name, asked_ms in self._asked_ms.items() if asked_ms < until_ms]:
-            self._probed(ProbeEnded(name, Outcome.TIME_OUT, now_ms - self._asked_ms[name]))
+        for name, asked_ms in self._asked_ms.items():
+            for one_ms in [one_ms for one_ms in asked_ms if one_ms < until_ms]:
+                self._probed(ProbeEnded(name, one_ms, Outcome.TIME_OUT, now_ms - one_ms))
 
     def _probed(self, event: ProbeEnded) -> None:
-        if self._asked_ms.pop(event.node, None) is None:
+        asked_ms = self._asked_ms.get(event.node, [])
+        if event.asked_ms not in asked_ms:
             return  # it was given up, or its node is no member any more
+        asked_ms.remove(event.asked_ms)
         self._counted[f"probes: {event.outcome.name.lower().replace('_', ' ')}"] += 1
         number = self._numbers[event.node]
         judging.probed(self._vantage, 0, number, int(event.outcome), float(event.took_ms))

@@ -46,6 +46,7 @@ from homeroom.traffic.detection.suspicion import (
     DRAINING,
     FAILED,
     FAILED_FROM,
+    GAP_AT,
     HEARD,
     LEAST_BEFORE,
     LEAST_NOW,
@@ -70,6 +71,7 @@ __all__ = [
     "VERDICT",
     "Cause",
     "Vantages",
+    "asked",
     "forget",
     "heard",
     "judge",
@@ -103,6 +105,9 @@ _CALM: Final = 3
 _PRESENT: Final = 4
 _LACKS: Final = 5
 _COUNTS: Final = 6
+
+_DEAF_ECHO_MS: Final = float(limits.DEAF_MS + limits.HEARTBEAT_MS)
+"""What a node says back is as old if two heartbeats in a row did not come to it."""
 
 _FINE: Final = 0
 _SUSPECTED: Final = 1
@@ -264,6 +269,9 @@ def heard(
         _stood_still(vantages, at)
     if at_ms < echo_ms <= clock[at, NOW]:
         at_ms = echo_ms
+    gap_ms = clock[at, AWAKE] - heard_ms
+    if gap_ms >= limits.DEAF_MS or clock[at, NOW] - echo_ms >= _DEAF_ECHO_MS:
+        links[link, GAP_AT] = clock[at, AWAKE]
     late_ms = clock[at, NOW] - at_ms
     if late_ms > limits.OPINION_MS_MAX:
         # What was long on its way is a sign of life of then: its sender may be dead since.
@@ -275,15 +283,24 @@ def heard(
 
 
 @borrowing
+def asked(vantages: Vantages, at: int, node: int) -> None:
+    """Take that a probe of a node begins at the time of the last look."""
+    link = at * len(vantages.regions) + node
+    vantages.links[link, ASKED] = min(vantages.links[link, ASKED], vantages.clock[at, AWAKE])
+
+
+@borrowing
 def probed(vantages: Vantages, at: int, node: int, outcome: int, took_ms: float) -> None:
     """Take that a probe has ended at the time of the last look: `ANSWER`, `REFUSAL` or `TIME_OUT`.
 
     One in which this node slept says nothing, unless it was answered well: its time is not that of the other node. Nor
-    does one that began while the link was cut: that says so itself, and is over sooner than a time-out is.
+    does one that began while the link was cut: that says so itself, and is over sooner than a time-out is. Nor does one
+    that is older than an answer: its node was there since.
     """
     links, clock, link = vantages.links, vantages.clock, at * len(vantages.regions) + node
     slept = clock[at, NOW] - took_ms <= clock[at, LATE_AT]
-    was_cut = clock[at, AWAKE] - took_ms <= links[link, CUT_AT]
+    began_ms = clock[at, AWAKE] - took_ms
+    is_over = began_ms <= max(links[link, CUT_AT], links[link, ANSWERED])
     links[link, ASKED] = math.inf
     if outcome == ANSWER:
         # The answer may have been long on its way: its node was there some time between question and answer.
@@ -294,10 +311,26 @@ def probed(vantages: Vantages, at: int, node: int, outcome: int, took_ms: float)
         if not slept:
             links[link, SLOW] = links[link, SLOW] + 1 if stood_out(links, link, took_ms) else 0.0
             learn_trip(links, link, took_ms)
-    elif not (slept or was_cut):
+    elif not (slept or is_over):
         links[link, FAILED] += 1
-        links[link, FAILED_FROM] = clock[at, NOW] - took_ms
+        links[link, FAILED_FROM] = max(links[link, FAILED_FROM], clock[at, NOW] - took_ms)
         links[link, REFUSED] += 1.0 if outcome == REFUSAL else 0.0
+
+
+@borrowing
+def _failed_just_now(vantages: Vantages, at: int, link: int) -> bool:
+    """Say whether probes that failed are a sign of now, as a vote has to be.
+
+    A refusal is of when its probe began, at the earliest. A probe that nobody answered is some seconds old when that is
+    known, and may have met a cut that is over since, one too short for this link to be suspected. So these count if
+    they met none: if heartbeats have come and gone ever since the first of so many.
+    """
+    links, awake_ms = vantages.links[link], vantages.clock[at, AWAKE]
+    if vantages.clock[at, NOW] - links[FAILED_FROM] <= limits.OPINION_MS_MAX:
+        return True
+    is_heard = awake_ms - links[HEARD] < limits.DEAF_MS
+    whole_ms = awake_ms - links[GAP_AT] if is_heard else 0.0
+    return bool(links[REFUSED] == 0 and whole_ms >= limits.CONFIRM_MS + limits.PROBE_WAIT_MS)
 
 
 @borrowing
@@ -321,10 +354,10 @@ def _failing_ms(vantages: Vantages, at: int, link: int) -> float:
     # Who is busy beyond what he can do, and says so, is late and not gone: to evacuate him would send all that he has
     # to the next one.
     is_busy = links[link, REFUSED] == 0 and links[link, LOAD] >= 1
-    are_few = failed < limits.PROBES_FAILED_CONFIRM and unanswered < limits.PROBES_LATE_CONFIRM
-    if not has_failed or are_few or is_busy:
-        return float(min(failing_ms, limits.CONFIRM_MS - 1.0))
-    return float(failing_ms)
+    is_enough = has_failed and failed >= limits.PROBES_FAILED_CONFIRM
+    if is_enough and not is_busy and _failed_just_now(vantages, at, link):
+        return float(failing_ms)
+    return float(min(failing_ms, limits.CONFIRM_MS - 1.0))
 
 
 @borrowing
@@ -397,7 +430,7 @@ def _count(vantages: Vantages, at: int, node: int) -> None:
         lost_ms = own[at, node, LOST] if other == me else said[at, other, node, LOST]
         ill = own[at, node, VERDICT] if other == me else said[at, other, node, VERDICT]
         is_new = has_news if other == me else now_ms - echoed[at, other] <= limits.ECHO_MS_MAX
-        if is_new and lost_ms >= limits.CONFIRM_MS:
+        if is_heard and is_new and lost_ms >= limits.CONFIRM_MS:
             counts[region, _VOTES] = 1
         elif verdicts[at, other] == _CONFIRMED:
             counts[region, _LACKS] = 1

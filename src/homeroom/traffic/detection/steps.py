@@ -57,6 +57,7 @@ class ProbeEnded(msgspec.Struct, frozen=True):
     """What `Probe` asked for has come to an end, ``took_ms`` after it began."""
 
     node: str
+    asked_ms: float
     outcome: Outcome
     took_ms: float
 
@@ -98,9 +99,13 @@ class SendHeartbeat(msgspec.Struct, frozen=True):
 
 
 class Probe(msgspec.Struct, frozen=True):
-    """Ask a node, as clients would, whether it is ready, and say `ProbeEnded` within ``limits.PROBE_WAIT_MS``."""
+    """Ask a node, as clients would, whether it is ready, and say `ProbeEnded` within ``limits.PROBE_WAIT_MS``.
+
+    Several may be open at a time; ``asked_ms`` says of which one it is the end.
+    """
 
     node: str
+    asked_ms: float
 
 
 class Judged(msgspec.Struct, frozen=True):

@@ -50,7 +50,7 @@ BAD_AT: Final = 9
 ANSWERED: Final = 10
 """When a node was there to answer a probe well, or when this node began to ask."""
 FAILED: Final = 11
-"""Probes in a row that were not."""
+"""Probes in a row that were not, of those that began since then."""
 REFUSED: Final = 12
 """Those of them to which the answer was an error, or a closed door: not mere time-outs."""
 TRIP: Final = 13
@@ -68,12 +68,14 @@ UNREADY: Final = 18
 SENT: Final = 19
 """When the newest heartbeat was sent, by the clock of its sender: this is said back to him."""
 FAILED_FROM: Final = 20
-"""When the last probe that failed began, by the steady clock here."""
+"""When the newest probe that failed began, by the steady clock here."""
 CUT_AT: Final = 21
 """When this node did not hear the other one, or was not heard by it, for the last time."""
 ASKED: Final = 22
-"""When a probe that is still open began; infinity if none is."""
-WIDTH: Final = 23
+"""When the first probe began that was asked since one ended last; infinity if none was."""
+GAP_AT: Final = 23
+"""When a heartbeat came for the last time before which two were missing, here or there, however usual that is."""
+WIDTH: Final = 24
 """Columns of a link."""
 
 # However good a link was, it may lose one of 125, and then one of ten: so two that are missing in a row are enough.
@@ -113,6 +115,7 @@ def begin(links: _Floats, node: int, awake_ms: float) -> None:
     links[node, LEAST_SINCE] = -math.inf
     links[node, BAD_AT] = -math.inf
     links[node, CUT_AT] = -math.inf
+    links[node, GAP_AT] = -math.inf
     links[node, ASKED] = math.inf
 
 
