@@ -17,7 +17,9 @@ PIP := $(RUN) -m pip --disable-pip-version-check
 unexport PYTHONDONTWRITEBYTECODE
 # A lock file names all that is needed, so pip need not find that out; make check has it looked at (pip check).
 SYNC := $(PIP) install --quiet --no-compile --no-deps --require-hashes --requirement
-LOCKS := base dev docs benchmarks demo
+LOCKS := base dev docs benchmarks demo ray
+# Ray is large, and few need it: it has a lock file of its own.
+EXTRAS := serve client postgres object-store nats redis
 KERNELS := $(shell grep -rlE '^ *(import|from) numba' src/homeroom --include='*.py' 2>/dev/null)
 # Three for two processors: a third of the time a test waits for a disk or a socket.
 TESTERS ?= 3
@@ -79,11 +81,16 @@ $(VENV)/.benchmarks: requirements/benchmarks.txt $(VENV)/.base
 	@$(SYNC) requirements/benchmarks.txt
 	@touch $@
 
+$(VENV)/.ray: requirements/ray.txt $(VENV)/.base
+	@echo "install: Ray, for regions of more than one machine"
+	@$(SYNC) requirements/ray.txt
+	@touch $@
+
 .PHONY: install
 install: $(VENV)/.warm ## Set homeroom up in .venv, kernels compiled.
 
 .PHONY: tools
-tools: ## Install the system's tools for tests (Chromium, HAProxy, Redis, namespaces), where apt is to be had.
+tools: $(VENV)/.ray ## Install what some tests need: Ray, and where apt is to be had Chromium, HAProxy, Redis, namespaces.
 	@wanted=""; \
 	command -v chromium >/dev/null && command -v chromedriver >/dev/null || wanted="chromium chromium-driver"; \
 	command -v ip >/dev/null && command -v unshare >/dev/null || wanted="$$wanted iproute2 util-linux"; \
@@ -129,7 +136,7 @@ test: ## Run the tests, but for those marked slow and the examples of how-to pag
 	@$(RUN) -m pytest -n $(TESTERS) -m 'not slow and not pages' $(ARGS)
 
 .PHONY: test-all
-test-all: install $(VENV)/.dev $(VENV)/.docs $(VENV)/.benchmarks ## Run all tests, slow and large ones too.
+test-all: install $(VENV)/.dev $(VENV)/.docs $(VENV)/.benchmarks $(VENV)/.ray ## Run all tests, slow and large ones too.
 	@TESTS=all $(RUN) -m pytest -n $(TESTERS) $(ARGS)
 
 .PHONY: check
@@ -181,7 +188,7 @@ lock: ## Make the lock files anew (UP=--upgrade for newer versions).
 	@export PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= CUSTOM_COMPILE_COMMAND='make lock'; \
 	for name in $(LOCKS); do \
 	    sources="requirements/$$name.in"; \
-	    if [ "$$name" = base ]; then sources="pyproject.toml $$sources --all-extras"; fi; \
+	    if [ "$$name" = base ]; then sources="pyproject.toml $$sources $(EXTRAS:%=--extra %)"; fi; \
 	    echo "lock: requirements/$$name.txt"; \
 	    build/lock/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-options \
 	        --no-emit-index-url --no-emit-trusted-host --no-emit-find-links $(UP) \

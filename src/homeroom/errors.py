@@ -10,6 +10,8 @@ HomeroomError
 ├── ControlError        a change of definitions, keys or tenants makes no sense
 ├── HomeElsewhereError  a fact was to be stated in a node that is not the home of its world
 ├── NotYetError         a read wants an entry that has not come here in time
+│   └── ShardsAwayError      a shard of the region is away or late
+│       └── ShardsApartError     shards answer from different states
 ├── NotFreshError       a read wants what is newer than what has come here in time
 ├── SettingsError       a setting is unknown, or has a value that it may not have
 ├── AccessError         a key or a token does not open this
@@ -28,6 +30,7 @@ HomeroomError
 ├── EntryError          an entry of a log is damaged, or is not the one that was expected
 ├── MessageError        a message of another node cannot be read
 ├── RecordError         a statement, a document or a request of the record store breaks a rule
+├── ProvingError        a plan of the proving ground asks for what cannot be
 ├── StoreError          a log's store cannot be read or written
 ├── VaultError          the vault of records is damaged, or cannot be read or written
 └── KeyFileError        the pseudonym key is missing, unreadable or open to others
@@ -38,7 +41,7 @@ bound or form it broke, and what to do.
 """
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 __all__ = [
     "AccessError",
@@ -60,6 +63,7 @@ __all__ = [
     "NodeError",
     "NotFreshError",
     "NotYetError",
+    "ProvingError",
     "QuestionError",
     "QueueFullError",
     "RecordError",
@@ -67,6 +71,8 @@ __all__ = [
     "RequestRefusedError",
     "RightsError",
     "SettingsError",
+    "ShardsApartError",
+    "ShardsAwayError",
     "SourceError",
     "StoreError",
     "UnavailableError",
@@ -143,6 +149,24 @@ class RecordsElsewhereError(HomeroomError):
 
 class NotYetError(HomeroomError):
     """A read asked to be after an entry that has not come here within the time that a read waits."""
+
+
+class ShardsAwayError(NotYetError):
+    """A shard of the region is away or late, so what all learners come to is not known; ask again."""
+
+
+class ShardsApartError(ShardsAwayError):
+    """Shards answer from different states, so their parts make no whole.
+
+    Parameters
+    ----------
+    message : what differs
+    places : which of the parts differ from the first, by their places among all parts
+    """
+
+    def __init__(self, message: str, places: Sequence[int]) -> None:
+        super().__init__(message)
+        self.places = tuple(places)
 
 
 class NotFreshError(HomeroomError):
@@ -274,6 +298,10 @@ class RecordError(HomeroomError):
         """Return the same error, its field within another."""
         inner = self.field if self.field.startswith("[") or not self.field else f".{self.field}"
         return RecordError(outer + inner, self.rule, self.remedy)
+
+
+class ProvingError(HomeroomError):
+    """A plan of the proving ground asks for what cannot be, or a run has left too little to conclude from."""
 
 
 class StoreError(HomeroomError):

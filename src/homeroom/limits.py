@@ -246,6 +246,8 @@ HELD_RUNS_MAX: Final = 4_096
 """Runs of entries of an origin that wait for their time; beyond it neighbours wait together, for the later time."""
 WAITING_MAX: Final = 20_000
 """Clients that wait for other regions, or for entries that they know of; a further one hears at once how far it is."""
+SECONDED_MS_MAX: Final = 5_000
+"""A home that has heard no other node for longer states no retention cut: nobody would hold it soon."""
 MEMBER_TICK_MS: Final = 100
 """So often a node of a world looks whether time has passed: what it does late by this, it does late."""
 LIFE_PAUSE_MS_MAX: Final = 60_000
@@ -886,6 +888,45 @@ WATCHING_CONNECTIONS_MAX: Final = 64
 OVERLOAD_FLOWS_MAX: Final = 64
 """Callers whose tenant is not known before they are let in share so many places in the order."""
 
+# --- proving ---------------------------------------------------------------------------------------------------
+
+PROVING_EXPONENT_MAX: Final = 1.1
+"""A figure grows linearly at most where the interval of its exponent ends here or below."""
+PROVING_SIZE_MAX: Final = 10_000_000_000
+"""Learners up to which projections look for the end of a machine: all people."""
+PROVING_WORLDS: Final = 200
+"""Worlds of which years are drawn, each with rates of its own; intervals are over them."""
+PROVING_YEARS: Final = 20_000
+"""Years that are drawn of all worlds together."""
+PROVING_YEARS_AT_ONCE: Final = 2_000
+"""Years in which what is down at the same time is looked at together: some hundred MB."""
+PROVING_SHARE_MIN: Final = 1e-9
+"""A smaller share of what all ask is none."""
+PROVING_CHANCE_MAX: Final = 0.01
+"""Chance that a build is called worse that is not, over all its figures."""
+PROVING_SHIFT_MIN: Final = 1.05
+"""A figure that is less than this many times as bad as before is as it was."""
+PROVING_APART_MIN: Final = 1.5
+"""One run alone counts where it is this many times as bad as those before."""
+PROVING_HISTORY_MAX: Final = 64
+"""Newest runs that are looked at."""
+PROVING_SHUFFLES: Final = 10_000
+"""Shuffled runs by which is known how far apart chance sets them."""
+PROVING_SECONDS_MAX: Final = 86_400.0
+"""Length of one run of a plan: a day."""
+PROVING_QUESTIONS_MAX: Final = 10_000_000
+"""Questions of one run: their times are settled before the first one, eight bytes each."""
+PROVING_PLACES_MAX: Final = 256
+"""Places from which users ask in a plan of geography."""
+PROVING_RATE_ELSEWHERE_MAX: Final = 2_000.0
+"""Requests a second to another machine, whoever owns it: more is a flood to whatever stands between."""
+PROVING_QUICK_LEARNERS: Final = 100_000
+"""Learners of the quick form of a plan that says nothing else."""
+PROVING_QUICK_S: Final = 20.0
+"""Length of the quick form of a plan that says nothing else."""
+PROVING_PLAN_BYTES_MAX: Final = 1 << 20
+"""A plan's file; a longer one is none."""
+
 # --- generated learners ----------------------------------------------------------------------------------------
 GENERATED_LEARNERS_MAX: Final = 100_000_000
 """Learners of a generated world: eight bytes an enrolment are held, 1.1 GB at this bound."""
@@ -907,9 +948,25 @@ GENERATED_GROUP_ROWS: Final = 1_000_000
 """Rows of a row group of a generated Parquet file."""
 REPORT_CSV_ROWS_MAX: Final = 25_000
 """Rows of a CSV inside of the page (about 1.5 MB); for a larger one the page names the command."""
+# --- shards ------------------------------------------------------------------------------------------------------
+SHARDS_MAX: Final = 256
+"""Shards of a region: each is a process, and each question waits for the slowest of them."""
+SHARD_SESSIONS_MAX: Final = 8
+"""Questions that a shard works at together; the next one waits. Each holds a thread."""
+SHARD_LATE_MS: Final = 60_000
+"""A shard that has not said its part of an answer after so long is late: questions go on without it, or are refused."""
+SHARD_APPLY_LATE_MS: Final = 300_000
+"""A shard that has not folded what it was given after so long is given up, and made anew."""
+SHARD_START_MS_MAX: Final = 60_000
+"""A shard whose process has not begun after so long is given up."""
+SHARD_PORTION_ENTRIES_MAX: Final = 256
+"""Entries that are given to all shards at once: no question is begun while they are folded."""
+
 
 assert REPORT_TRIANGLE_PERIODS_MAX**2 / 2 <= CHART_TITLED_CELLS_MAX < CHART_PERIODS_MAX**2
 assert STEPS_MAX + EXCLUSIONS_MAX <= 32
+assert PROVING_QUICK_LEARNERS <= GENERATED_LEARNERS_MAX
+assert PROVING_QUICK_S < PROVING_SECONDS_MAX
 assert RISK_WEEKS_MAX <= CHART_PERIODS_MAX
 assert RETRY_WAIT_MS < RETRY_WAIT_MS_MAX
 assert ORDERS_MAX * 300 < HEARTBEAT_CARRIED_BYTES_MAX < ORDERS_BYTES_MAX
@@ -962,6 +1019,8 @@ assert SENT_EVENTS_MAX <= GROUP_EVENTS_MAX <= ENTRY_EVENTS_MAX
 assert ENTRY_BYTES_MAX < GROUP_BYTES_MAX < ENTRY_UNPACKED_BYTES_MAX
 assert PARTITIONS & (PARTITIONS - 1) == 0
 assert 0 < CACHE_SMALL_SHARE < 1
+assert PROVING_YEARS % PROVING_WORLDS == 0
+assert 1 < PROVING_SHIFT_MIN < PROVING_APART_MIN
 assert CACHE_LEASE_LOOK_MS < CACHE_LEASE_WAIT_MS < CACHE_LEASE_MS
 assert BREAKER_PAUSE_MS < BREAKER_PAUSE_MS_MAX
 assert 1 <= CACHE_PROVING_HITS <= 3

@@ -6,6 +6,7 @@ import pytest
 
 from homeroom.cli import main, status
 from homeroom.client import Client, Wanted
+from tests.client.foreign import Foreign
 from tests.client.served import Served
 
 EVENT = {"account": "ada", "verb": "read", "time": "2026-11-02T10:00:00Z", "course": "physics"}
@@ -104,6 +105,25 @@ def test_conflicts_are_shown_with_what_counts(served, here, capsys):
     assert "both count; voiding the id voids both" in told
     assert main([*words, "--json", "-"]) == status.CLEAN
     assert json.loads(capsys.readouterr().out)["counts"]["event id"] == 1
+
+
+def test_a_port_that_is_no_nodes_is_told_before_the_patience_ends(here, capsys, monkeypatch):
+    monkeypatch.setenv("HOMEROOM_KEY", "hr_key")
+    with Foreign(b"SSH-2.0-x\r\n\r\n") as port:
+        told = refused(
+            capsys,
+            "ask",
+            f"http://127.0.0.1:{port}",
+            "--question",
+            "weekly.toml",
+            "--patience",
+            "1",
+        ).splitlines()
+    why = f"what answers at 127.0.0.1:{port} does not speak HTTP"
+    assert told[0].startswith(f"note: {why}")
+    assert told[0].endswith("trying again, up to 1 s in all")
+    assert sum(one.startswith("note:") for one in told) == 1, "each reason is said once"
+    assert why in told[-1]
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,9 @@ class Following:
         self.store.write(self.entries, [])
         self.live = Live(Folding({}, None), lambda: 0)
         self.printed, self.has_printed = [], threading.Semaphore(0)
-        self.follower = GatedFollower(self.live, self.store, lambda entries: None, self.take)
+        self.follower = GatedFollower(
+            "here", self.live, self.store, (lambda entries: None, self.take)
+        )
 
     def take(self, check, fingerprint):
         self.printed.append((check, fingerprint.applied[HERE]))

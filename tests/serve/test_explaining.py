@@ -75,3 +75,15 @@ def test_what_makes_no_sense_is_refused_and_not_repeated(
     answer = client("POST", "/v1/explain", key, json=asked(**fields))
     assert (answer.status_code, answer.json()["type"]) == (status, f"/docs#{name}"), answer.text
     assert "ada secret" not in answer.text
+
+
+def test_what_is_wrong_with_the_question_is_said_as_where_it_is_asked(shared_client):
+    client = shared_client
+    key = client.key("persons", name="wrong question")
+    question = {"question": "retention", "to": "ada secret"}
+    there = client.query(key, question)
+    here = client("POST", "/v1/explain", key, json=asked(question=question))
+    assert (here.status_code, here.json()["type"]) == (400, "/docs#bad-question")
+    assert here.json()["detail"] == there.json()["detail"]
+    assert "to" in here.json()["detail"].split()
+    assert "ada secret" not in here.text

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from homeroom.state.running import Task
+from homeroom.state.running import Alone, Task
 
 __all__ = ["ThreadRun", "processors"]
 
@@ -14,7 +14,7 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class ThreadRun:
+class ThreadRun(Alone):
     """Runs tasks in threads; the calling thread works too, so one worker needs no other thread."""
 
     def __init__(self, workers: int | None = None) -> None:

@@ -65,9 +65,24 @@ def opened_client(url: str, flags: Mapping[str, Any]) -> "Client":
         time_s_max=flags["patience"],
         certificates=flags["certificates"],
         world=None if regions is None else KnownWorld.read(regions),
+        retried=_Retried(flags["patience"]).tell,
     )
     urls = [one.strip() for one in url.split(",")]
     return Client(urls, None if key_file is None else _key(Path(key_file)), options)
+
+
+class _Retried:
+    """Says why nothing comes yet, each reason once: a wrong port is not waited for in silence."""
+
+    def __init__(self, patience_s: float) -> None:
+        self._patience_s = patience_s
+        self._told = ""
+
+    def tell(self, why: str) -> None:
+        """Say it, if it is another reason than the last."""
+        if why != self._told:
+            self._told = why
+            click.echo(f"note: {why}; trying again, up to {self._patience_s:g} s in all", err=True)
 
 
 def _key(path: Path) -> str:

@@ -48,6 +48,8 @@ ROUTES_TRIED: Final = 3
 """Endpoints that are asked for a table at a time."""
 LOST: Final = (httpx.TransportError, httpx.DecodingError, TimeoutError)
 """What an attempt that has no answer raises."""
+_NO_HTTP: Final = ("illegal status line", "illegal request line", "no response line")
+"""How the library begins to say that the first line of an answer is none (RFC 9112, 4)."""
 
 
 def monotonic_ms() -> int:
@@ -223,6 +225,8 @@ def why_failed(error: Exception, at: str) -> str:
         return f"no connection ({error})"
     # Never what stands before the host: it may be a password.
     where = urlsplit(at).netloc.rpartition("@")[2]
+    if isinstance(error, httpx.RemoteProtocolError) and str(error).startswith(_NO_HTTP):
+        return f"what answers at {where} does not speak HTTP; is it the address of a node?"
     return f"the connection to {where} broke ({type(error).__name__})"
 
 

@@ -1,6 +1,7 @@
 """How a client and a sender behave, in two small objects that refuse what makes no sense."""
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 
 from homeroom import limits
@@ -23,6 +24,7 @@ class ClientOptions:
     ack : how many regions must hold a batch before the node says yes: ``local``, ``remote`` or ``all``; None leaves it
         to the node. What is not held in time is sent again, until ``time_s_max``
     world : whose routing tables are followed, to find other nodes than those that are handed in; None for none
+    retried : is told in words why an attempt failed, while the next one is waited for; in whichever thread waits
 
     Raises
     ------
@@ -36,6 +38,7 @@ class ClientOptions:
     generator: random.Random = field(default_factory=random.SystemRandom, repr=False)
     ack: str | None = None
     world: KnownWorld | None = None
+    retried: Callable[[str], None] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense."""

@@ -12,7 +12,16 @@ from typing import Any
 from homeroom.client import messages
 from homeroom.client.connecting import Connecting
 from homeroom.client.messages import Reply, Request
-from homeroom.client.retrying import Done, Event, Exchange, Failed, GiveUp, Instruction
+from homeroom.client.retrying import (
+    Answered,
+    Done,
+    Event,
+    Exchange,
+    Failed,
+    GiveUp,
+    Instruction,
+    Wait,
+)
 from homeroom.client.written import Written
 
 __all__ = ["Reached"]
@@ -46,7 +55,11 @@ class Reached:
         with self._lock:
             if isinstance(event, Failed):
                 self._discovery.hurry(self._now_ms())
-            return exchange.step(event, self._now_ms())
+            found = exchange.step(event, self._now_ms())
+        retried = self._connecting.options.retried
+        if retried is not None and isinstance(found, Wait) and isinstance(event, Failed | Answered):
+            retried(event.why)
+        return found
 
     def written(self, token: str | None) -> None:
         """Hear of an entry that was written."""

@@ -87,6 +87,11 @@ class Answered:
     home: str = ""
     is_own: bool = True
 
+    @property
+    def why(self) -> str:
+        """What is told to people where it is tried again."""
+        return f"the answer was {self.status}"
+
 
 @dataclass(frozen=True, slots=True)
 class Failed:
@@ -348,7 +353,7 @@ class Exchange:
         self.last = url
         endpoints = self._of.endpoints
         if event.status == ELSEWHERE and endpoints.elsewhere(url, event.regions, now_ms):
-            return self._again("the answer was 421", now_ms)
+            return self._again(event.why, now_ms)
         if event.status not in RETRIED:
             endpoints.answered(url, self._kind, began_ms, now_ms)
             self._of.budget.good()
@@ -364,7 +369,7 @@ class Exchange:
             self._asked_ms[one.url] = now_ms + wait_ms
         self._has_credit |= url in self._trials and event.status not in _OF_THE_KEY
         self._may_be_told_better = not wait_ms and event.status in _OF_THE_NODE
-        return self._moved(now_ms) or self._again(f"the answer was {event.status}", now_ms)
+        return self._moved(now_ms) or self._again(event.why, now_ms)
 
     def _blame(self, url: str, event: Answered, began_ms: int, now_ms: int) -> None:
         """Tell what an answer that is tried again says of its endpoint."""

@@ -1,9 +1,11 @@
 """Who is in a cohort, how it grows and why it changes, what cohorts share, and the cohorts of one learner."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from homeroom.cohorts.answers.belonging import (
     SUPPRESSED,
@@ -21,13 +23,15 @@ from homeroom.cohorts.matching import Selection
 from homeroom.cohorts.members import Members
 from homeroom.cohorts.questions import Question
 from homeroom.cohorts.questions.belonging import CohortSize, Learner, MemberList, Overlap
-from homeroom.cohorts.questions.definitions import Definitions
+from homeroom.cohorts.questions.definitions import Cohort, Definitions
 from homeroom.cohorts.questions.rule_words import in_words
 from homeroom.errors import QuestionError
 from homeroom.events.texts import sealed
 from homeroom.limits import OVERLAP_SETS_MAX
 from homeroom.state.fold import PARTITION_SHIFT
-from homeroom.state.table import NO_DAY, SubjectTable
+from homeroom.state.running import Run, added, any_of, listed
+from homeroom.state.state import State
+from homeroom.state.table import NO_DAY
 from homeroom.state.zones import day_of_date
 
 __all__ = ["answer_cohort", "answer_learner", "answer_members", "answer_overlap"]
@@ -38,10 +42,10 @@ def answer_members(context: Context, question: MemberList, _: Selection) -> Memb
     name, evaluator, day = _named(question), _evaluator(context, question), 0
     day = context.day(evaluator.zone)
     found = evaluator.evaluate([name], day)
-    everybody = len(evaluator.everybody(day))
     members = found.members[name]
-    size = int(shown_counts(np.array([len(members)]), everybody, question.suppress_below)[0])
-    keys = () if size == SUPPRESSED else pseudonyms(context.state.learners, members)
+    count, everybody = _sizes(context.state.run, members, evaluator.everybody(day))
+    size = int(shown_counts(np.array([count]), everybody, question.suppress_below)[0])
+    keys = () if size == SUPPRESSED else pseudonyms(context.state, members)
     return MembersAnswer(
         **_said(context, question, found.answered_from, found.notes),
         definition=_definition(question, name),
@@ -60,8 +64,9 @@ def answer_cohort(context: Context, question: CohortSize, _: Selection) -> Cohor
     wanted = [*days, *(day_of_date(date) for date in question.changed or ())]
     found = evaluator.on_days([name], wanted)
     bound = question.suppress_below
-    sizes = np.array([len(one.members[name]) for one in found[: len(days)]], np.int64)
-    learners = np.array([len(evaluator.everybody(day)) for day in days], np.int64)
+    run = context.state.run
+    sizes = _sizes(run, *(one.members[name] for one in found[: len(days)]))
+    learners = _sizes(run, *(evaluator.everybody(day) for day in days))
     return CohortAnswer(
         **_said(
             context,
@@ -81,31 +86,26 @@ def answer_cohort(context: Context, question: CohortSize, _: Selection) -> Cohor
 def _change(context: Context, question: CohortSize, evaluator: Evaluator) -> Change:
     """Compare two days, on which the cohort has been evaluated; its rules tell for whom they changed."""
     assert question.changed is not None
-    rule, bound, table = (
-        _rule(question, _named(question)),
-        question.suppress_below,
-        context.state.learners,
-    )
+    rule, bound, state = _rule(question, _named(question)), question.suppress_below, context.state
     first, last = (day_of_date(date) for date in question.changed)
     before, after = evaluator.holds(rule, first), evaluator.holds(rule, last)
     entered, left = after - before, before - after
-    reasons = []
+    turned = []
     for leaf in evaluator.leaves(rule):
         was, is_now = evaluator.holds(leaf, first), evaluator.holds(leaf, last)
-        turned = (is_now - was) | (was - is_now)
-        reasons.append(
-            (in_words(leaf), _told(turned & entered, bound), _told(turned & left, bound))
-        )
+        turned.append((in_words(leaf), (is_now - was) | (was - is_now)))
     new = evaluator.everybody(last) - evaluator.everybody(first)
-    reasons.append(
-        ("were active for the first time", _told(new & entered, bound), _told(new & left, bound))
-    )
+    turned.append(("were active for the first time", new))
+    by_reason = [one & side for _, one in turned for side in (entered, left)]
+    sizes = _sizes(state.run, entered, left, before & after, *by_reason)
+    told = [_told(int(size), bound) for size in sizes]
+    reasons = zip((words for words, _ in turned), told[3::2], told[4::2], strict=True)
     return Change(
         first=question.changed[0].isoformat(),
         last=question.changed[1].isoformat(),
-        entered=_listed(table, entered, bound),
-        left=_listed(table, left, bound),
-        stayed=_told(before & after, bound),
+        entered=None if told[0] == SUPPRESSED else pseudonyms(state, entered),
+        left=None if told[1] == SUPPRESSED else pseudonyms(state, left),
+        stayed=told[2],
         reasons=tuple(reason for reason in reasons if reason[1:] != (0, 0)),
     )
 
@@ -116,8 +116,10 @@ def answer_overlap(context: Context, question: Overlap, _: Selection) -> Overlap
     day = context.day(evaluator.zone)
     found = evaluator.evaluate(names, day)
     sets = [found.members[name] for name in names]
-    everybody = len(evaluator.everybody(day))
-    shared = np.array([[len(a & b) for b in sets] for a in sets], np.int64)
+    run = context.state.run
+    pairs = (a & b for a in sets for b in sets)
+    everybody, *sizes = _sizes(run, evaluator.everybody(day), *pairs).tolist()
+    shared = np.array(sizes, np.int64).reshape(len(sets), len(sets))
     combined: dict[int, int] = {}
     for number in range(len(context.state.learners.partitions)):
         chosen = np.array([one.chosen(number) for one in sets], np.uint64)
@@ -126,6 +128,7 @@ def answer_overlap(context: Context, question: Overlap, _: Selection) -> Overlap
         )
         for pattern, count in zip(*np.unique(bits, return_counts=True), strict=True):
             combined[int(pattern)] = combined.get(int(pattern), 0) + int(count)
+    combined = run.gathered(combined, _added)
     combined.pop(0, None)
     ranked = sorted(combined.items(), key=lambda item: (-item[1], item[0]))[:OVERLAP_SETS_MAX]
     bound = question.suppress_below
@@ -154,7 +157,8 @@ def answer_learner(context: Context, question: Learner, _: Selection) -> Learner
     number = int(hi[0] >> PARTITION_SHIFT)
     partition = context.state.learners.partitions[number]
     row = int(partition.find(hi, lo)[0])
-    if row < 0 or partition.start_day[row] == NO_DAY:
+    is_here = row >= 0 and partition.start_day[row] != NO_DAY
+    if not any_of(context.state.run, [is_here]):
         raise QuestionError(
             f"learner {text} is not in the data; pseudonyms are made under one key, is it another's?"
         )
@@ -164,42 +168,50 @@ def answer_learner(context: Context, question: Learner, _: Selection) -> Learner
     def holds(members: Members) -> bool:
         return bool(members.words[number][row >> 6] >> np.uint64(row & 63) & np.uint64(1))
 
-    memberships = tuple(
-        Membership(
+    def membership(cohort: Cohort) -> Membership:
+        leaves = evaluator.leaves(cohort.rule)
+        reasons = tuple((in_words(leaf), holds(evaluator.holds(leaf, day))) for leaf in leaves)
+        return Membership(
             cohort=cohort.name,
             definition=in_words(cohort.rule),
             is_member=holds(found.members[cohort.name]),
-            reasons=tuple(
-                (in_words(leaf), holds(evaluator.holds(leaf, day)))
-                for leaf in evaluator.leaves(cohort.rule)
-            ),
+            reasons=reasons,
         )
-        for cohort in definitions.cohorts
-    )
+
+    # The learner has a row in one shard alone.
+    ours = [membership(cohort) for cohort in definitions.cohorts] if is_here else []
+    memberships = tuple(listed(context.state.run, ours))
     return LearnerAnswer(
         **_said(context, question, found.answered_from, found.notes), cohorts=memberships
     )
 
 
-def pseudonyms(table: SubjectTable, members: Members) -> tuple[str, ...]:
+def pseudonyms(state: State, members: Members) -> tuple[str, ...]:
     """Return members as 32 hexadecimal digits each, in order."""
     found: list[str] = []
-    for number, partition in enumerate(table.partitions):
+    for number, partition in enumerate(state.learners.partitions):
         places = members.places(number)
         pairs = zip(
             partition.key_hi[places].tolist(), partition.key_lo[places].tolist(), strict=True
         )
         found += [f"{hi:016x}{lo:016x}" for hi, lo in pairs]
-    return tuple(sorted(found))
+    return tuple(sorted(listed(state.run, found)))
 
 
-def _told(members: Members, bound: int) -> int:
-    count = len(members)
+def _sizes(run: Run, *sets: Members) -> npt.NDArray[np.int64]:
+    """Return how many are in each set, int64 of shape (sets,)."""
+    return added(run, np.array([len(one) for one in sets], np.int64))
+
+
+def _added(parts: Sequence[Mapping[int, int]]) -> dict[int, int]:
+    found: Counter[int] = Counter()
+    for part in parts:
+        found.update(part)
+    return dict(found)
+
+
+def _told(count: int, bound: int) -> int:
     return SUPPRESSED if 0 < count < bound else count
-
-
-def _listed(table: SubjectTable, members: Members, bound: int) -> tuple[str, ...] | None:
-    return None if 0 < len(members) < bound else pseudonyms(table, members)
 
 
 def _named(question: Question) -> str:

@@ -20,6 +20,7 @@ from homeroom.events.model import TRACKS, Int32s
 from homeroom.events.texts import sealed
 from homeroom.limits import BREAKDOWN_VALUES_MAX
 from homeroom.state.history import Segment
+from homeroom.state.running import added
 from homeroom.state.state import COURSE, State
 from homeroom.state.table import NO_DAY, Partition
 
@@ -43,7 +44,7 @@ def parts(state: State, question: Question) -> Parts:
     field = str(question.breakdown)
     values = values_of(field, state.dictionaries)
     selection = resolve(question.filters, state.dictionaries)
-    counts = _learners_by_value(state, field, len(values), selection)
+    counts = added(state.run, _learners_by_value(state, field, len(values), selection))
     present = [i for i in range(len(values)) if counts[i + 1]]
     ranked = [values[i] for i in sorted(present, key=lambda i: (-counts[i + 1], values[i]))]
     top, rest = ranked[:BREAKDOWN_VALUES_MAX], ranked[BREAKDOWN_VALUES_MAX:]

@@ -14,6 +14,7 @@ from homeroom.cohorts.matching import Flags, Selection, Test
 from homeroom.cohorts.members import Members, members_of, pack
 from homeroom.cohorts.questions.rules import Of
 from homeroom.events.model import STANDINGS, Float64s, UInt64s
+from homeroom.state.running import all_of
 from homeroom.state.standing import GRADE, GRADED, PROGRESS
 from homeroom.state.state import COURSE, State
 from homeroom.state.table import Partition
@@ -38,7 +39,8 @@ def by_course_result(state: State, kind: Kind, end_ms: int) -> Members | None:
     name, standings = found
     if len(selection.tests) != 1 or not _lets_through(selection.tests[0], standings):
         return None
-    if not all(_is_known(state, part, name, end_ms) for part in state.enrolments.partitions):
+    are_known = (_is_known(state, part, name, end_ms) for part in state.enrolments.partitions)
+    if not all_of(state.run, are_known):
         return None
 
     def choose(number: int, learners: Partition) -> UInt64s:

@@ -23,6 +23,7 @@ from homeroom.events.model import TRACKS, Int32s, UInt64s
 from homeroom.events.texts import sealed
 from homeroom.limits import DAYS_PER_WORD
 from homeroom.state.batches import chosen_events, event_pieces
+from homeroom.state.running import Run, added
 from homeroom.state.state import COURSE, State
 from homeroom.state.table import NO_DAY, Partition
 from homeroom.state.zones import Zone, date_of, day_of_date, day_start_ms
@@ -38,7 +39,7 @@ def course_triangle(
 ) -> tuple[Counts, Literal["columns", "history"]]:
     """Return counts of enrolments, int64 of shape (periods, columns), and what they were computed from."""
     answered_from: Literal["columns", "history"] = "columns"
-    behind = state
+    behind, run = state, state.run
     same_zone = periods.zone.name == state.zone.name
     plain = not (
         filters.tests or filters.picks_learners or returning.tests or returning.picks_learners
@@ -49,7 +50,7 @@ def course_triangle(
         whole, state = state, refolded(state, periods.zone, (filters,))
         behind = refolded(whole, periods.zone, (filters, returning))
         filters = returning = Selection()
-    starts = _starts(state, question, filters)
+    starts = _starts(state, question, filters, run)
     shown_days = np.arange(int(periods.days[1]), int(periods.days[-1]))
     edges = _edges(question.interval, shown_days, periods.count)
     spans = _spans(question, periods.count)
@@ -77,7 +78,7 @@ def course_triangle(
             spans,
             counts,
         )
-    return counts, answered_from
+    return added(run, counts), answered_from
 
 
 def _spans(question: Retention, periods: int) -> Counts:
@@ -115,7 +116,7 @@ def _words_of(source: Partition, wanted: Partition, words: UInt64s) -> UInt64s:
     return sealed(gathered)
 
 
-def _starts(state: State, question: Retention, selection: Selection) -> list[Int32s]:
+def _starts(state: State, question: Retention, selection: Selection, run: Run) -> list[Int32s]:
     """Return the start day of every enrolment, by partition; -1 for those that no event let through."""
     parts = state.enrolments.partitions
     firsts = [_first_day(p, selection.tracks) for p in parts]
@@ -134,6 +135,7 @@ def _starts(state: State, question: Retention, selection: Selection) -> list[Int
             partition.codes[COURSE][: partition.rows][seen] if partition.rows else [],
             first[seen],
         )
+    began = run.gathered(began, np.minimum.reduce)
     return [
         np.where(first >= 0, began[partition.codes[COURSE][: partition.rows]], -1).astype(np.int32)
         if partition.rows

@@ -57,6 +57,7 @@ from homeroom.cohorts.stretches import Stretch, course_windows, stretch
 from homeroom.errors import QuestionError
 from homeroom.events.model import UInt64s
 from homeroom.events.texts import sealed
+from homeroom.state.running import added
 from homeroom.state.state import COURSE, State
 from homeroom.state.table import NO_DAY, Partition
 from homeroom.state.zones import DAY_MS, Zone, day_start_ms, load_zone, local_days
@@ -419,7 +420,7 @@ class Evaluator:
             return pack(flags)
 
         chosen = self._by_partition(choose)
-        unknown = len(listed) - int(is_known.sum())
+        unknown = len(listed) - int(added(self._state.run, is_known.astype(np.int64)).sum())
         if unknown:
             self._notes[
                 f"{unknown:,} of {len(listed):,} on the list {name} are not in the data"

@@ -59,7 +59,9 @@ def answer_funnel(context: Context, question: Funnel, selection: Selection) -> F
         found[number] = _follow(context, question, timelines.block(*blocks[number]))
 
     context.state.run([partial(work, number) for number in range(len(blocks))])
-    all_found = _joined([one for one in found if one is not None], len(question.steps))
+    steps = len(question.steps)
+    ours = _joined([one for one in found if one is not None], steps)
+    all_found = context.state.run.gathered(ours, partial(_joined, steps=steps))
     from_first, from_previous = _times(all_found, context.state.run)
     levels = np.bincount(all_found.levels, minlength=len(question.steps) + 1)[1:]
     is_open = int(all_found.is_open.sum())

@@ -22,7 +22,7 @@ from homeroom.cohorts.questions.behaviour import Paths
 from homeroom.cohorts.timelines import Nodes, Timeline, Timelines
 from homeroom.events.model import Int32s, Int64s, UInt8s
 from homeroom.events.texts import sealed
-from homeroom.state.running import Run
+from homeroom.state.running import Run, added
 
 __all__ = ["answer_paths"]
 
@@ -68,8 +68,9 @@ def answer_paths(context: Context, question: Paths, selection: Selection) -> Pat
     steps = _told_apart(question, written, len(names), context.state.run)
     flows, arrivals = _flows(steps, written, len(names), context.state.run)
     labels = [[*(names[node] for node in step.nodes), OTHER] for step in steps]
-    paths = sum(len(one.lengths) for one in written)
-    is_open = sum(one.open for one in written) if question.within_ms is not None else 0
+    run = context.state.run
+    paths, learners, could_change = added(run, _sizes(written)).tolist()
+    is_open = could_change if question.within_ms is not None else 0
     said = context.said(question, context.periods(question, "month"), "history", selection, anchor)
     notes = (
         *said["notes"],
@@ -80,11 +81,18 @@ def answer_paths(context: Context, question: Paths, selection: Selection) -> Pat
     return PathsAnswer(
         **{**said, "periods": (), "notes": notes},
         paths=paths,
-        learners=sum(one.count_learners() for one in written),
+        learners=learners,
         open=is_open,
         nodes=_nodes(labels, flows, arrivals),
         edges=_edges(labels, flows),
     )
+
+
+def _sizes(written: Sequence[_Written]) -> Int64s:
+    """Return how many paths there are, whose, and how many could change."""
+    sizes = [(len(one.lengths), one.count_learners(), one.open) for one in written]
+    total: Int64s = np.array([(0, 0, 0), *sizes], np.int64).sum(axis=0)
+    return total
 
 
 def _named(column: str, values: Sequence[str]) -> tuple[list[str], Nodes]:
@@ -127,20 +135,19 @@ def _write(context: Context, question: Paths, timeline: Timeline, first_learner:
 
 def _told_apart(question: Paths, written: Sequence[_Written], size: int, run: Run) -> list[_Step]:
     """Choose the nodes of each step that are told apart."""
-    found: list[_Step] = [_Step((), has_others=False)] * question.depth
+    counts = np.zeros((question.depth, 2, size), np.int64)
 
     def work(step: int) -> None:
-        found[step] = _chosen(question, written, size, step)
+        seen = np.full(size, -1, np.int32)
+        for one in written:
+            kernels.count_nodes(one.arrays, step, counts[step, 0], counts[step, 1], seen)
 
     run([partial(work, step) for step in range(question.depth)])
-    return found
+    return [_chosen(question, *of_step) for of_step in added(run, counts)]
 
 
-def _chosen(question: Paths, written: Sequence[_Written], size: int, step: int) -> _Step:
-    paths, learners = np.zeros(size, np.int64), np.zeros(size, np.int64)
-    seen = np.full(size, -1, np.int32)
-    for one in written:
-        kernels.count_nodes(one.arrays, step, paths, learners, seen)
+def _chosen(question: Paths, paths: Int64s, learners: Int64s) -> _Step:
+    """Choose the nodes of a step, given how many paths have each there, and how many learners."""
     there = np.flatnonzero(paths)
     ranked = sorted(there.tolist(), key=lambda node: (-paths[node], node))
     chosen = [node for node in ranked if learners[node] >= question.least][: question.branches]
@@ -171,7 +178,8 @@ def _flows(
 
     run([partial(work, number) for number in range(len(hands))])
     no_flows, nobody = np.zeros((2, *shape), np.int64), np.zeros(shape[:2], np.int64)
-    return np.add.reduce([no_flows, *flows]), np.add.reduce([nobody, *arrivals])
+    whole = added(run, np.add.reduce([no_flows, *flows]))
+    return whole, added(run, np.add.reduce([nobody, *arrivals]))
 
 
 def _nodes(labels: Sequence[list[str]], flows: _Flows, arrivals: Int64s) -> tuple[PathNode, ...]:

@@ -78,6 +78,11 @@ class Clocks:
         other.samples.append(_Sample(round_ms, ahead_ms, now_ms))
         other.best = None
 
+    def silent_ms(self, now_ms: int) -> int | None:
+        """Return for how long no other node has been heard; None if none ever was."""
+        heard = [one.echo_at_ms for one in self._others.values() if one.echo_ms >= 0]
+        return now_ms - max(heard) if heard else None
+
     def stray_ms(self, wall_ms: int, now_ms: int) -> int | None:
         """Return how far this node's clock is ahead of the median of all; None if that cannot be said."""
         ahead = [wall_ms - now_ms]

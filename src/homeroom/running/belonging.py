@@ -457,13 +457,14 @@ class Belonging:
         """Note what others may be told: the member itself is looked at in this thread alone."""
         member = self.member
         if member is None:
-            self.looks = Looks()
+            self.looks = self._around.gate.seconding.looks = Looks()
             return
-        self.looks = Looks(
+        self.looks = self._around.gate.seconding.looks = Looks(
             members=member.members,
             views={name: dict(one.numbers) for name, one in member.replication.views.items()},
             held=member.held,
             stray_ms=self.stray_ms(),
+            silent_ms=member.clocks.silent_ms(self.now_ms()),
             refusal=self.refusal(),
             comparisons=member.agreement.comparisons,
             waiting=len(member.waiting),
@@ -520,7 +521,7 @@ class Belonging:
             case WriteMark():
                 self._in_loop(self._around.mark)
             case Alarm():
-                self._alarm(effect)
+                self.alarms.put(effect, self._options.steady_ms())
             case StateAuditEnd():
                 self._in_loop(self._around.audited, effect.node, effect.records, effect.digest)
             case Agreed():
@@ -595,6 +596,3 @@ class Belonging:
 
         if self._driven is not None:
             self._driven.work(tell)
-
-    def _alarm(self, alarm: Alarm) -> None:
-        self.alarms.put(alarm, self._options.steady_ms())

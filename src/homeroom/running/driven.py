@@ -9,6 +9,7 @@ from typing import Protocol
 
 from homeroom.log.entries import Entry
 from homeroom.running.gated_following import Numbers
+from homeroom.running.seconding import Seconding
 
 __all__ = ["Driven", "Gate"]
 
@@ -31,6 +32,8 @@ class Driven(Protocol):
 
 class Gate(Protocol):
     """The thread that folds, as a member sees it."""
+
+    seconding: Seconding
 
     def durable(self, entries: Sequence[Entry]) -> None:
         """Take entries that are durable."""

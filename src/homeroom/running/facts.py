@@ -17,9 +17,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from homeroom import limits
 from homeroom.adapters.directory import key_check
-from homeroom.clock import hybrid_ms
 from homeroom.errors import ControlError, HomeElsewhereError, HomeroomError, NotYetError, StoreError
 from homeroom.log.control import AuditAnchored, Change, Fact, TenantPut
 from homeroom.log.cuts import HistoryCut
@@ -31,8 +29,9 @@ from homeroom.log.members import (
     MemberLeft,
     OriginsClosed,
 )
-from homeroom.log.origins import Token, Vector
+from homeroom.log.origins import Token
 from homeroom.log.rulings import EntriesLost, Restamped
+from homeroom.log.store import Store
 from homeroom.node.admission import Again
 from homeroom.running.folds import Folds
 from homeroom.running.founding import founding_facts, with_key
@@ -41,6 +40,7 @@ from homeroom.running.live import Live
 from homeroom.running.looks import Looks
 from homeroom.running.opening import NodeOptions
 from homeroom.running.retaining import Retention
+from homeroom.running.ruling import check_held, check_of_the_future, check_past
 from homeroom.running.snapshots import Snapshots
 
 __all__ = ["Among", "Facts"]
@@ -77,7 +77,7 @@ class Facts:
     Parameters
     ----------
     options : how the node runs
-    log : offers something to its log, and returns by origin the last entry that is durable there
+    log : offers something to its log, and keeps it
     live, folds : what is folded, and who waits for it
     snapshots : have the keys of tenants
     among : what its member says
@@ -90,13 +90,14 @@ class Facts:
     def __init__(
         self,
         options: NodeOptions,
-        log: tuple[Callable[[Offer], Awaitable[Accepted | Refused]], Callable[[], Vector]],
+        log: tuple[Callable[[Offer], Awaitable[Accepted | Refused]], Store],
         live: Live,
         folds: Folds,
         snapshots: Snapshots,
         among: "Among",
     ) -> None:
-        self._options, (self._offer, self._held) = options, log
+        self._options, (self._offer, store) = options, log
+        self._held, self._read = store.held, store.read
         self._live, self._folds, self._snapshots = live, folds, snapshots
         self._among = among
         self.retention = Retention(live, options.now_ms, among.looks)
@@ -167,6 +168,8 @@ class Facts:
         tenant whose key is there and cannot be used.
         """
         checked = self._checked(fact)
+        if isinstance(checked, Restamped | EntriesLost):
+            await self._check_ruling(checked)
         if not always_in_turn(fact):
             await self._check_in_turn()
         fact = await self._completed(checked)
@@ -191,13 +194,20 @@ class Facts:
             return self._moved(fact)
         if not self.is_home:
             raise HomeElsewhereError(self.home)
-        if isinstance(fact, Restamped | EntriesLost):
-            _check_held(fact, self._held())
         if isinstance(fact, Restamped):
-            _check_past(fact, self._options.now_ms())
+            check_past(fact, self._options.now_ms())
         if self._options.world is not None and isinstance(fact, MemberFenced | MemberLeft):
             _check_stays(self.home, fact)
         return fact
+
+    async def _check_ruling(self, fact: Restamped | EntriesLost) -> None:
+        """Raise `ControlError` for a ruling on what is not here, or counts already; `StoreError` as the log does."""
+        origin = check_held(fact, self._held())
+        looks = self._among.looks
+        early = None if looks is None else looks().early.get(origin)
+        known = self._live.control.members.rulings, early
+        now_ms = self._options.now_ms()
+        await asyncio.to_thread(check_of_the_future, fact, origin, known, self._read, now_ms)
 
     async def _check_in_turn(self) -> None:
         """Raise `ControlError` while facts are held that were stated before, and would count after new ones."""
@@ -284,26 +294,6 @@ def _check_stated(fact: Fact) -> None:
         raise ControlError(
             f"that {what} is stated by the home itself, once all members hold the same of them; stated sooner it would "
             f"lose what clients were promised"
-        )
-
-
-def _check_held(fact: Restamped | EntriesLost, held: Vector) -> None:
-    """Raise `ControlError` for a ruling on entries that are not here: it would be of what is still to be written."""
-    last = next((number for origin, number in held.items() if str(origin) == fact.origin), 0)
-    if fact.last > last:
-        raise ControlError(
-            f"entries up to {fact.last:,} of {fact.origin[:200]} are named, and {last:,} are held here; rule of those "
-            f"that homeroom world check tells of"
-        )
-
-
-def _check_past(fact: Restamped, now_ms: int) -> None:
-    """Raise `ControlError` for a ruling by which entries would wait: who has folded them could not wait any more."""
-    ahead_ms = hybrid_ms(fact.hybrid) - now_ms
-    if ahead_ms > limits.HYBRID_AHEAD_MS_MAX:
-        raise ControlError(
-            f"entries would count from {ahead_ms:,} ms ahead of now, at most {limits.HYBRID_AHEAD_MS_MAX:,} ms are "
-            f"allowed; rule that they count now, or let them wait for their own time"
         )
 
 

@@ -14,6 +14,7 @@ The way not taken is a queue of entries that are let through: it would have to b
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import TypeAlias
 
 from homeroom import limits
@@ -23,6 +24,7 @@ from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.log.store import Store
 from homeroom.running.following import Follower
 from homeroom.running.live import Fingerprint, Live
+from homeroom.running.seconding import Seconding
 
 __all__ = ["GatedFollower", "Numbers"]
 
@@ -35,19 +37,29 @@ class GatedFollower(Follower):
 
     Parameters
     ----------
-    live, store, folded : as of `homeroom.running.following.Follower`
-    printed : is called with the number of a check, and the fingerprint of what is folded then; in this thread
+    node : this one
+    live, store : as of `homeroom.running.following.Follower`
+    told : is called with the entries of every fold, as its ``folded``; and with the number of a check, and the
+        fingerprint of what is folded then; in this thread
+
+    Attributes
+    ----------
+    seconding : which of this node's own entries others must hold first
     """
 
     def __init__(
         self,
+        node: str,
         live: Live,
         store: Store,
-        folded: Callable[[Sequence[Entry]], None],
-        printed: Callable[[int, Fingerprint], None],
+        told: tuple[
+            Callable[[Sequence[Entry]], None],
+            Callable[[int, Fingerprint], None],
+        ],
     ) -> None:
-        super().__init__(live, store, folded)
-        self._printed = printed
+        super().__init__(live, store, told[0])
+        self._printed = told[1]
+        self.seconding = Seconding(node, live.days_cut)
         # Payloads in memory, by origin in order; how far each origin is open; and what comes after the next print.
         self._held: dict[Origin, deque[Entry]] = {}
         self._open: dict[Origin, int] = {}
@@ -157,7 +169,8 @@ class GatedFollower(Follower):
         for origin, last in sorted(wanted, key=_control_first):
             room = limits.FOLD_ENTRIES_MAX - len(found)
             if room > 0:
-                found += self._some(origin, applied[origin] + 1, min(last, applied[origin] + room))
+                some = self._some(origin, applied[origin] + 1, min(last, applied[origin] + room))
+                found += takewhile(lambda one: not self.seconding.waits(one), some)
         return found
 
     def _some(self, origin: Origin, first: int, last: int) -> list[Entry]:

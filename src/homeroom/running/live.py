@@ -20,14 +20,13 @@ The way not taken is columns in chunks of which each version has its own: no que
 over rows would become two, and a fold that touches rows everywhere would copy most chunks anyway.
 """
 
-import copy
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, TypeVar, overload
+from typing import NamedTuple, TypeVar
 
 from homeroom import limits
 from homeroom.adapters.directory import Under
@@ -43,8 +42,8 @@ from homeroom.node.touching import Touch, Touches
 from homeroom.regions.messages import Part
 from homeroom.regions.stated import Stated, members_of
 from homeroom.regions.steps import Covered, Members
+from homeroom.state.columns_alone import HistoryNeededError, without_history
 from homeroom.state.cutting import Cut
-from homeroom.state.history import Segment
 from homeroom.state.keys import Keys
 from homeroom.state.shards import children, fingerprint_of, root_sums
 from homeroom.state.state import State
@@ -52,27 +51,6 @@ from homeroom.state.state import State
 __all__ = ["Begun", "Fingerprint", "Live", "Seen"]
 
 _T = TypeVar("_T")
-
-
-class _HistoryNeededError(Exception):
-    """A question reached for history."""
-
-
-class _Withheld(Sequence[Segment]):
-    """Segments that are not to be looked at here."""
-
-    @overload
-    def __getitem__(self, place: int) -> Segment: ...
-    @overload
-    def __getitem__(self, place: slice) -> Sequence[Segment]: ...
-    def __getitem__(self, place: int | slice) -> Segment | Sequence[Segment]:
-        raise _HistoryNeededError
-
-    def __len__(self) -> int:
-        raise _HistoryNeededError
-
-    def __iter__(self) -> Iterator[Segment]:
-        raise _HistoryNeededError
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,6 +365,10 @@ class Live:
         found = {name: one.state.cut_made for name, one in list(self._folding.tenants.items())}
         return {name: cut for name, cut in found.items() if cut is not None}
 
+    def days_cut(self) -> dict[str, int]:
+        """Return by tenant the day at which its history begins, of those of which some was cut."""
+        return {name: cut.day for name, cut in self.cuts().items()}
+
     def read(self, tenant: str, look: Callable[[State], _T]) -> _T:
         """Return what ``look`` sees in a tenant's state, while nothing is joined: it must be quick."""
         with self._guard:
@@ -399,9 +381,9 @@ class Live:
 
         All of ``after`` has been folded; a state that was frozen before is not asked.
         """
-        with self._guard, suppress(_HistoryNeededError):
+        with self._guard, suppress(HistoryNeededError):
             one = self._folding.tenants[tenant]
-            return ask(_without_history(one.state)), self._seen(one)
+            return ask(without_history(one.state)), self._seen(one)
         frozen = self._freeze(tenant, after)
         return ask(frozen.state), frozen.seen
 
@@ -460,10 +442,3 @@ class Live:
         """Have a tenant's state as it is: nobody else changes it meanwhile, and others may ask."""
         with self._changing:
             yield self._folding.tenants[tenant]
-
-
-def _without_history(state: State) -> State:
-    view = copy.copy(state)
-    view.history = copy.copy(state.history)
-    view.history.__dict__["shown"] = _Withheld()
-    return view

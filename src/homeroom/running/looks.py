@@ -17,12 +17,16 @@ __all__ = ["Looks"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looks:
-    """How a member looked; its fields are those of `homeroom.cohorts.live.WorldStatus`, and its views."""
+    """How a member looked; its fields are those of `homeroom.cohorts.live.WorldStatus`, and its views.
+
+    ``silent_ms`` is for how long no other node has been heard, None if none ever was.
+    """
 
     members: Members = Members(0, {})  # noqa: RUF009 - it is frozen
     views: Mapping[str, Mapping[Origin, int]] = field(default_factory=dict)
     held: Mapping[Origin, int] = field(default_factory=dict)
     stray_ms: int | None = None
+    silent_ms: int | None = None
     refusal: Refused | None = None
     comparisons: int = 0
     waiting: int = 0

@@ -120,7 +120,7 @@ class RunningNode(Answering):
         among = self.belonging
         self._facts = Facts(
             options,
-            (self._committer.offer, self._store.held),
+            (self._committer.offer, self._store),
             self._live,
             self._folds,
             self._snapshots,
@@ -175,13 +175,13 @@ class RunningNode(Answering):
         self, key: NodeKey, clock: HybridClock, recording: Recording
     ) -> tuple[Follower, Belonging | None]:
         """Return what folds, and in a world what belongs to it."""
-        world, courier = self._options.world, self._replacing.courier
+        world, courier, name = self._options.world, self._replacing.courier, self._options.name
         if world is None or courier is None:
             return Follower(self._live, self._store, self._folded), None
-        gate = GatedFollower(self._live, self._store, self._folded, self._printed)
+        gate = GatedFollower(name, self._live, self._store, (self._folded, self._printed))
         sharing = self._sharing(world, recording.key)
         around = Surroundings(
-            node=self._options.name,
+            node=name,
             key=key.public_text,
             options=world,
             store=self._store,

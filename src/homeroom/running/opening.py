@@ -55,6 +55,7 @@ from homeroom.running.refolding import (
     until_early,
 )
 from homeroom.running.residing import VaultKey
+from homeroom.running.seconding import is_lone_at_start
 from homeroom.running.snapshots import Snapshots
 
 __all__ = [
@@ -168,7 +169,7 @@ def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened
     is_repair = options is not None and options.is_repair
     refolding = Refolding(store, snapshots, stack, is_repair)
     troubles = refolding.troubles
-    entries, is_due = _due(store, options)
+    entries, is_due = _seconded(*_due(store, options), snapshots, options)
     stated = stated_of(entries)
     doubted: list[str] = []
 
@@ -209,6 +210,33 @@ def _opened(path: Path, stack: ExitStack, options: NodeOptions | None) -> Opened
     if names is not None:
         adopt_loads(names[0], world_parts, folding)
     return Opened(stack, store, snapshots, folding, stated, key, tuple(troubles), refolding)
+
+
+def _seconded(
+    entries: list[Entry],
+    is_due: Callable[[Entry], bool],
+    snapshots: Snapshots,
+    options: NodeOptions | None,
+) -> tuple[list[Entry], Callable[[Entry], bool]]:
+    """Return what may be folded without a cut that this node has stated, and that perhaps nobody else has."""
+    if options is None or options.world is None:
+        return entries, is_due
+    node, control = options.name, stated_of(entries).control
+
+    def days() -> dict[str, int]:
+        manifests = {name: snapshots.place(name).manifest() for name in control.tenants}
+        return {name: one.cut.day for name, one in manifests.items() if one and one.cut}
+
+    lone = {
+        one.origin: one.number
+        for one in reversed(entries)
+        if is_lone_at_start(one, node, control, days)
+    }
+
+    def is_counted(one: Entry) -> bool:
+        return one.number < lone.get(one.origin, one.number + 1) and is_due(one)
+
+    return [one for one in entries if is_counted(one)], is_counted
 
 
 def _names(control: Control, options: NodeOptions | None) -> tuple[str, str] | None:

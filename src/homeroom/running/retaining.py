@@ -8,6 +8,9 @@ holds, for nothing would be covered.
 
 A tenant whose history is kept for so many days is cut when the last of them is over, once a day and only where there is
 something to cut: an empty cut would be a fact for ever, and say nothing.
+
+None is stated while no other node is heard: it would wait for a second holder (`homeroom.running.seconding`), and all
+that this node takes and states after it would wait with it.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,6 +18,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import msgspec
 import numpy as np
 
+from homeroom import limits
 from homeroom.errors import ControlError, HomeroomError
 from homeroom.log.control import Fact, Tenant
 from homeroom.log.cuts import HistoryCut
@@ -50,6 +54,17 @@ def held_by_all(vector: Mapping[Origin, int], looks: Looks) -> dict[Origin, int]
         for origin, number in vector.items()
     }
     return {origin: number for origin, number in least.items() if number}
+
+
+def _check_heard(looks: Looks) -> None:
+    """Raise `ControlError` if nobody is heard who could hold a cut: what is stated after it would wait for that."""
+    others = len(looks.members.regions) - len(looks.members.fenced)
+    silent_ms = looks.silent_ms
+    if others > 1 and (silent_ms is None or silent_ms > limits.SECONDED_MS_MAX):
+        since = "yet" if silent_ms is None else f"for {silent_ms:,} ms"
+        raise ControlError(
+            f"no other node was heard {since}, and a cut is made once another one holds it; cut when one is heard"
+        )
 
 
 class Retention:
@@ -88,6 +103,8 @@ class Retention:
                 f"history of {tenant.name!r} would begin on {date_of(fact.day)}, and there it is {date_of(today)}; cut "
                 f"at a day that has come"
             )
+        if self._looks is not None:
+            _check_heard(self._looks())
         applied = self._live.applied.items()
         vector = {origin: n for origin, n in applied if origin.stream is Stream.ANALYTIC}
         held = vector if self._looks is None else held_by_all(vector, self._looks())

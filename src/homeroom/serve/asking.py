@@ -33,11 +33,12 @@ from homeroom.serve.remembering import Asking, parts_of, reach_of
 from homeroom.serve.scoping import scoped
 from homeroom.traffic.caching.keys import Reach
 
-__all__ = ["answered", "read_object", "token_of"]
+__all__ = ["QUESTION_FIELDS", "answered", "read_object", "token_of"]
 
-_FIELDS: Final = frozenset(
+QUESTION_FIELDS: Final = frozenset(
     field.encode_name for kind in QUESTIONS for field in msgspec.structs.fields(kind)
 ) | {"question", *(kind.name for kind in QUESTIONS)}
+"""What may be told again of a question: names that are ours."""
 
 
 def read_object(body: bytes) -> dict[str, Any]:
@@ -163,7 +164,7 @@ def _asked(interface: Interface, caller: Caller, written: dict[str, Any]) -> Que
     except QuestionError as error:
         # Which cohorts there are is not told to a key that may not list them.
         unsaid = [written, names if caller.is_limited else []]
-        raise ProblemError("bad-question", scrubbed(str(error), unsaid, _FIELDS)) from None
+        raise ProblemError("bad-question", scrubbed(str(error), unsaid, QUESTION_FIELDS)) from None
     tenant = control.tenants.get(caller.tenant)
     return scoped(
         question, caller, limits.SUPPRESS_BELOW if tenant is None else tenant.suppress_below
@@ -176,7 +177,7 @@ def _bad(error: QuestionError, written: dict[str, Any], caller: Caller) -> Probl
         return ProblemError(
             "bad-question", "the question cannot be answered from what this key sees"
         )
-    return ProblemError("bad-question", scrubbed(str(error), written, _FIELDS))
+    return ProblemError("bad-question", scrubbed(str(error), written, QUESTION_FIELDS))
 
 
 def _persons(question: Question, caller: Caller) -> dict[str, Any] | None:

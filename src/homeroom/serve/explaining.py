@@ -19,6 +19,7 @@ from homeroom.log.control import Scope
 from homeroom.log.origins import Token, Vector
 from homeroom.node.explained import CellAsked
 from homeroom.serve.access import Caller
+from homeroom.serve.asking import QUESTION_FIELDS
 from homeroom.serve.interface import Interface
 from homeroom.serve.problems import ProblemError, scrubbed
 from homeroom.serve.requests import Asked, caller_of, json_answer, object_of
@@ -90,9 +91,9 @@ def _asked(written: Mapping[str, Any]) -> CellAsked:
         raise _bad("cell", "row and column must be texts, as the answer labels them")
     try:
         parsed = parse_question(question)
-    except QuestionError:
+    except QuestionError as error:
         raise ProblemError(
-            "bad-question", "the question makes no sense; ask it by /v1/query, which says why"
+            "bad-question", scrubbed(str(error), question, QUESTION_FIELDS)
         ) from None
     since, since_epoch = _end("since", written.get("since"))
     given = written.get("until")

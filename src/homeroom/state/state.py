@@ -81,6 +81,8 @@ class State:
     cut_made : the last cut of history, None if there was none
     base : what was cut, by raw key; None if nothing was. A cut makes a new one, and never writes to it
     base_file : the name under which the base is written down, None if it is not yet
+    owns : whether events of some raw keys have an effect here, bool of shape (n,); None if all have
+    reach_ms : time of the first and last event of all shards, where this state is asked as one of them
     guard : is held while anything that questions see becomes other; what takes long is done before. Whoever asks while
         another thread folds sets it to a lock that can be taken again by who has it, and holds that while he asks.
         Folding, sealing, clustering and freezing are for one thread at a time, whatever the guard is
@@ -95,13 +97,15 @@ class State:
         self.history = History(self.run)
         self.counts = EventCounts()
         self.scanned_ms: tuple[int, int] | None = None
-        self.keep: Callable[[Segment], Segment] = _as_it_is
+        self.keep: Callable[[Segment], Segment] = lambda segment: segment
         self.watch: Callable[[UInt64s, UInt64s, Touch], None] = _unwatched
         self.cut_events = 0
         self.guard: AbstractContextManager[object] = nullcontext()
         self.cut_made: Cut | None = None
         self.base: Tables | None = None
         self.base_file: str | None = None
+        self.owns: Callable[[UInt64s, UInt64s], npt.NDArray[np.bool_]] | None = None
+        self.reach_ms: tuple[int, int] | None = None
         self._waiting: list[EventBatch] = []
         self._waiting_events = 0
         self._pending: list[EventBatch] = []
@@ -140,6 +144,8 @@ class State:
 
     def _effective(self, batch: EventBatch) -> tuple[EventBatch, int, int]:
         """Return the events that have an effect, how many are late, and how many of somebody who is erased."""
+        if self.owns is not None:
+            batch = chosen_events(batch, self.owns(batch.key_hi, batch.key_lo))
         kept, begins = self.history.unerased(batch), self.history.begins
         cut = len(batch) - len(kept)
         if begins is None or not len(kept) or kept.time_ms.min() >= begins.sure_ms:
@@ -207,7 +213,7 @@ class State:
 
     def make_room(self, key_hi: UInt64s, time_ms: Int64s) -> None:
         """Make room for events of which no more is known, so that to take them makes few arrays anew."""
-        if len(time_ms):
+        if self.owns is None and len(time_ms):
             days = local_days(time_ms, self.zone)
             # A learner's enrolments lie in the partition of the same number.
             learners = self.learners.with_room(key_hi, days)
@@ -556,7 +562,7 @@ class State:
     def time_range_ms(self) -> tuple[int, int] | None:
         """Time of the first and last event, unsealed ones included; of what was cut, where its days begin and end."""
         cut_ms = None if self.cut_made is None else self.cut_made.span_ms
-        return spanned([self.held_ms, cut_ms])
+        return self.reach_ms or spanned([self.held_ms, cut_ms])
 
     @property
     def held_ms(self) -> tuple[int, int] | None:
@@ -588,10 +594,6 @@ def rebuild(state: State) -> State:
         for first, events in event_pieces(segment):
             fresh.fold_tables(chosen_events(events, kept[first : first + len(events)]))
     return fresh
-
-
-def _as_it_is(segment: Segment) -> Segment:
-    return segment
 
 
 def _unwatched(_hi: UInt64s, _lo: UInt64s, _touch: Touch) -> None:

@@ -17,6 +17,7 @@ from homeroom.cohorts.questions.risk import AtRisk
 from homeroom.cohorts.standings import standing_history, table_as_of
 from homeroom.events.model import Int8s, Int32s, Int64s
 from homeroom.events.texts import sealed
+from homeroom.state.running import listed
 from homeroom.state.standing import COMPLETED, OUTCOME, STATUS
 from homeroom.state.state import COURSE, State
 from homeroom.state.table import ANY, NO_DAY, SubjectTable
@@ -80,7 +81,7 @@ class Asked:
             standing=standing,
             is_newest=is_newest,
             until=_until(state, question, selection),
-            known=_known(state.enrolments, question),
+            known=_known(state, question),
             versions=versions_of(state),
             answered_from=answered_from,
         )
@@ -164,7 +165,7 @@ class Asked:
             part = self.active.partitions[number]
             found = part.derived("newest by course", (day, self.course_count), make)
             newest = np.maximum(newest, found)
-        return newest
+        return self.state.run.gathered(newest, np.maximum.reduce)
 
     def _newest_in(self, number: int) -> Counts:
         part, last = self.active.partitions[number], self.last_days(number)
@@ -200,9 +201,10 @@ def _until(state: State, question: AtRisk, selection: Selection) -> Int64s:
     return NO_TIMES if (until == EVER).all() else sealed(until)
 
 
-def _known(table: SubjectTable, question: AtRisk) -> Known:
-    columns = {name for part in table.partitions for name in part.codes}
-    tracks = {name for part in table.partitions for name in part.words}
+def _known(state: State, question: AtRisk) -> Known:
+    parts = state.enrolments.partitions
+    columns = set(listed(state.run, [name for part in parts for name in part.codes]))
+    tracks = set(listed(state.run, [name for part in parts for name in part.words]))
     return Known(
         enrolments=STATUS in columns,
         outcomes=OUTCOME in columns,

@@ -17,7 +17,7 @@ from homeroom.errors import QuestionError
 from homeroom.events.model import TRACKS, Int32s, Int64s, UInt64s
 from homeroom.events.texts import sealed
 from homeroom.limits import DAYS_PER_WORD
-from homeroom.state.running import summed
+from homeroom.state.running import listed, summed
 from homeroom.state.standing import ENROLLED, FAILED, GRADE, OUTCOME, PROGRESS, STATUS
 from homeroom.state.state import COURSE
 from homeroom.state.table import ANY, NO_DAY, Partition
@@ -111,7 +111,8 @@ class Listing:
 
     def _enough(self, limit: int) -> tuple[int, int]:
         """Return a span of last days that holds the first ``limit`` enrolments of the list."""
-        day, began = self.asked.day, [p.first_word for p in self.asked.active.partitions if p.rows]
+        day, parts = self.asked.day, self.asked.active.partitions
+        began = listed(self.asked.state.run, [p.first_word for p in parts if p.rows])
         room = max(day - DAYS_PER_WORD * min(began, default=0), 0) + 1
 
         def add(number: int, counts: Counts) -> None:
@@ -127,17 +128,21 @@ class Listing:
     def _described(self, rows: Mapping[int, Int32s]) -> RiskList:
         """Return the enrolments in these rows by partition, in no order."""
         found = [_described(self.asked, number, rows[number]) for number in sorted(rows)]
-        joined = {
-            name: np.concatenate([nothing, *(one[name] for one in found)])
-            for name, nothing in _EMPTY.items()
-        }
+        ours = _joined(found)
         return RiskList(
-            **joined,
+            **self.asked.state.run.gathered(ours, _joined),
             courses=self.asked.state.dictionaries.course.values,
             offered=_offered(self.asked),
             day=self.asked.day,
             known=self.asked.known,
         )
+
+
+def _joined(found: Sequence[Mapping[str, npt.NDArray[Any]]]) -> dict[str, npt.NDArray[Any]]:
+    return {
+        name: np.concatenate([nothing, *(one[name] for one in found)])
+        for name, nothing in _EMPTY.items()
+    }
 
 
 def _highest(rows: Int32s, ranks: Int64s, limit: int) -> tuple[Int32s, Int64s]:
@@ -222,7 +227,7 @@ def _offered(asked: Asked) -> npt.NDArray[np.uint8]:
             (day, asked.course_count),
             partial(_tracks_in, part, day, asked.course_count),
         )
-    return offered
+    return asked.state.run.gathered(offered, np.bitwise_or.reduce)
 
 
 def _tracks_in(part: Partition, day: int, courses: int) -> npt.NDArray[np.uint8]:

@@ -11,7 +11,7 @@ from homeroom.cohorts.kernels import risk as kernels
 from homeroom.cohorts.standings import all_changes
 from homeroom.events.model import Int64s, UInt64s
 from homeroom.events.texts import sealed
-from homeroom.state.running import summed
+from homeroom.state.running import any_of, listed, summed
 from homeroom.state.standing import COMPLETED, OUTCOME, STATUS
 from homeroom.state.table import ANY
 from homeroom.state.zones import date_of, day_start_ms
@@ -66,7 +66,8 @@ def trend_of(asked: Asked) -> Trend:
     shape = (asked.course_count, len(days) + 1, 2)
     changes = summed(asked.numbers, shape, add, asked.state.run)
     doubtful = [number for number in asked.numbers if bits[number].any()]
-    if doubtful:
+    is_doubtful = any_of(asked.state.run, [bool(doubtful)])
+    if is_doubtful:
         said = all_changes(asked.state, asked.active)
 
         def add_changing(number: int, changes: Counts) -> None:
@@ -77,7 +78,7 @@ def trend_of(asked: Asked) -> Trend:
                 sealed(bits[number]), changed, columns, words(number), rule, points, changes
             )
 
-        changes += summed(doubtful, shape, add_changing, asked.state.run)
+        changes = changes + summed(doubtful, shape, add_changing, asked.state.run)
     counts = np.cumsum(changes, axis=1)[:, : len(days)]
     return Trend(
         labels=tuple(date_of(int(day)).isoformat() for day in firsts),
@@ -85,7 +86,7 @@ def trend_of(asked: Asked) -> Trend:
         current=counts[:, :, kernels.CURRENT],
         at_risk=counts[:, :, kernels.AT_RISK],
         complete=ends_ms <= asked.context.as_of_ms,
-        from_history=bool(doubtful),
+        from_history=is_doubtful,
     )
 
 
@@ -94,5 +95,6 @@ def _weeks(asked: Asked) -> Int64s:
     shift = 0 if asked.question.week_start == "monday" else 6  # day 0 is a Monday, day 6 a Sunday
     newest = (asked.day - shift) // 7 * 7 + shift
     firsts = newest - 7 * np.arange(asked.question.weeks - 1, -1, -1, dtype=np.int64)
-    began = [int(p.start_day[: p.rows].min()) for p in asked.active.partitions if p.rows]
+    ours = [int(p.start_day[: p.rows].min()) for p in asked.active.partitions if p.rows]
+    began = listed(asked.state.run, ours)
     return firsts[firsts + 6 >= min(began)] if began else firsts[:0]

@@ -13,7 +13,7 @@ __all__ = ["grades", "tenths"]
 
 
 class _Hand:
-    """What one worker finds; grades and progress stand under the place of their block, so that sums have one order."""
+    """What one worker finds; grades and progress stand under the first learner of their block: sums have one order."""
 
     def __init__(self) -> None:
         self.totals = np.zeros(3, np.int64)
@@ -23,8 +23,7 @@ class _Hand:
 def grades(setting: Setting) -> Grades | Absent:
     """Take each learner's latest grade and progress."""
 
-    def work(numbered: tuple[int, Block], hand: _Hand) -> None:
-        place, block = numbered
+    def work(block: Block, hand: _Hand) -> None:
         room = 1 + int(np.count_nonzero(np.diff(block.rows)))
         found = (np.empty(room + 1, np.float64), np.empty(room + 1, np.float64))
         used = kernels.latest_standings(
@@ -38,9 +37,9 @@ def grades(setting: Setting) -> Grades | Absent:
             found,
             hand.totals,
         )
-        hand.found[place] = (found[0][: used[0]], found[1][: used[1]])
+        hand.found[int(block.rows[0])] = (found[0][: used[0]], found[1][: used[1]])
 
-    hands = by_hand(list(enumerate(setting.events.blocks)), _Hand, work, setting.run)
+    hands = by_hand(setting.events.blocks, _Hand, work, setting.run)
     completed, passed, failed = added([hand.totals for hand in hands]).tolist()
     ordered = dict(sorted(item for hand in hands for item in hand.found.items()))
     scores, progress = (np.concatenate(column) for column in zip(*ordered.values(), strict=True))

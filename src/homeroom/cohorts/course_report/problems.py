@@ -24,7 +24,7 @@ _RESULT_BITS = 2
 
 
 class _Hand:
-    """What one worker counts; what is collected of a block stands under its place, so that sums have one order."""
+    """What one worker counts; what is collected of a block stands under its first learner: sums have one order."""
 
     def __init__(self, size: int) -> None:
         self.counts = np.zeros((size, 7), np.int64)
@@ -45,11 +45,10 @@ def problems(setting: Setting, learners: Counts) -> Problems | Absent:
     numbers[shown] = np.arange(len(shown))
     numbers = sealed(numbers)
 
-    def work(numbered: tuple[int, Block], hand: _Hand) -> None:
-        _count(*numbered, setting, numbers, hand)
+    def work(block: Block, hand: _Hand) -> None:
+        _count(block, setting, numbers, hand)
 
-    blocks = list(enumerate(events.blocks))
-    hands = by_hand(blocks, lambda: _Hand(len(shown)), work, setting.run)
+    hands = by_hand(events.blocks, lambda: _Hand(len(shown)), work, setting.run)
     counts = added([hand.counts for hand in hands])
     told = [
         Problem(names[activity], *counts[number].tolist()) for number, activity in enumerate(shown)
@@ -77,7 +76,7 @@ def _chosen(block: Block, days: tuple[int, int]) -> npt.NDArray[np.bool_]:
     return np.asarray((block.acts == Act.ANSWERED) & inside)
 
 
-def _count(place: int, block: Block, setting: Setting, numbers: Int32s, hand: _Hand) -> None:
+def _count(block: Block, setting: Setting, numbers: Int32s, hand: _Hand) -> None:
     room = len(block) if len(block.score) else 0
     found = (np.empty(room, np.int32), np.empty(room, np.float64))
     events = (
@@ -93,7 +92,7 @@ def _count(place: int, block: Block, setting: Setting, numbers: Int32s, hand: _H
         events, setting.days, numbers, len(hand.counts), hand.counts, found
     )
     if used:
-        hand.scores[place] = (found[0][:used].copy(), found[1][:used].copy())
+        hand.scores[int(block.rows[0])] = (found[0][:used].copy(), found[1][:used].copy())
     at = np.flatnonzero(_chosen(block, setting.days) & (block.activity >= 0))
     problem = numbers[block.activity[at]]
     at, problem = at[problem >= 0], problem[problem >= 0]

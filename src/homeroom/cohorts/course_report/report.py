@@ -20,6 +20,7 @@ from homeroom.cohorts.course_report.videos import videos
 from homeroom.cohorts.matching import Selection
 from homeroom.cohorts.questions.course_report import CourseReport
 from homeroom.errors import QuestionError
+from homeroom.state.running import any_of
 from homeroom.state.zones import date_of
 
 __all__ = ["answer_report"]
@@ -67,7 +68,7 @@ def _code(context: Context, name: str) -> int:
 
 
 def _run(context: Context, question: CourseReport, course: str, events: CourseEvents) -> CourseRun:
-    if not len(events):
+    if not any_of(context.state.run, [len(events) > 0]):
         return _empty(course)
     setting = make_setting(context, question, course, events)
     engaged, learners = engagement(setting)

@@ -10,12 +10,12 @@ from homeroom.cohorts.answers.answer import Counts
 from homeroom.cohorts.answers.course_parts import Weeks
 from homeroom.cohorts.context import Context
 from homeroom.cohorts.course_report.acts import Act
-from homeroom.cohorts.course_report.timeline import CourseEvents
+from homeroom.cohorts.course_report.timeline import Block, CourseEvents
 from homeroom.cohorts.periods import Periods, make_periods
 from homeroom.cohorts.questions.course_report import CourseReport
 from homeroom.events.dictionary import Dictionaries
 from homeroom.events.model import STANDINGS
-from homeroom.state.running import Run
+from homeroom.state.running import Run, any_of, listed
 from homeroom.state.zones import Zone, date_of, day_of_date, day_start_ms
 
 __all__ = ["Setting", "make_setting", "ranked"]
@@ -81,8 +81,9 @@ def make_setting(
     context: Context, question: CourseReport, course: str, events: CourseEvents
 ) -> Setting:
     """Settle the weeks and the start of a course run."""
-    by_verb = not any(np.isin(block.standing, _ABOUT_ENROLMENT).any() for block in events.blocks)
-    low, high, began = _reach(events, joins_by_verb=by_verb)
+    run = context.state.run
+    by_verb = not any_of(run, [_says_standing(block) for block in events.blocks])
+    low, high, began = _reach(events, run, joins_by_verb=by_verb)
     first = question.from_ or min(low, question.to or low)
     last = question.to or max(high, first)
     periods = make_periods("week", context.zone, question.week_start, first, last)
@@ -97,22 +98,29 @@ def make_setting(
         joins_by_verb=by_verb,
         zone=context.zone,
         dictionaries=context.state.dictionaries,
-        run=context.state.run,
+        run=run,
     )
 
 
-def _reach(events: CourseEvents, *, joins_by_verb: bool) -> tuple[dt.date, dt.date, dt.date]:
+def _says_standing(block: Block) -> bool:
+    return bool(np.isin(block.standing, _ABOUT_ENROLMENT).any())
+
+
+def _reach(
+    events: CourseEvents, run: Run, *, joins_by_verb: bool
+) -> tuple[dt.date, dt.date, dt.date]:
     """Return the dates of the first and the last event, and of the first that is not about joining or leaving."""
-    low = min(int(block.days.min()) for block in events.blocks)
-    high = max(int(block.days.max()) for block in events.blocks)
-    began = high + 1
+    firsts, lasts, begins = [], [], []
     for block in events.blocks:
         if joins_by_verb:
             about = (block.acts == Act.ENROLLED) | (block.acts == Act.LEFT)
         else:
             about = np.isin(block.standing, _ABOUT_ENROLMENT)
-        began = min(began, int(np.where(about, high + 1, block.days).min()))
-    return date_of(low), date_of(high), date_of(low if began > high else began)
+        firsts.append(int(block.days.min()))
+        lasts.append(int(block.days.max()))
+        begins += [int(block.days[~about].min())] if not about.all() else []
+    low, high = min(listed(run, firsts)), max(listed(run, lasts))
+    return date_of(low), date_of(high), date_of(min(listed(run, begins), default=low))
 
 
 def _named_start(context: Context, question: CourseReport, course: str) -> dt.date | None:

@@ -5,7 +5,7 @@ the events are picked out once, from blocks of learners, and each part then walk
 against well over a hundred in history.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -21,7 +21,7 @@ from homeroom.cohorts.pieces import Piece
 from homeroom.events.model import TRACKS, Float64s, Int32s, Int64s, UInt8s
 from homeroom.events.texts import sealed
 from homeroom.limits import REPORT_BLOCK_EVENTS, VIDEO_SECONDS_MAX
-from homeroom.state.running import Run
+from homeroom.state.running import Run, before_me, listed
 from homeroom.state.state import State
 from homeroom.state.zones import Zone, local_days
 
@@ -43,7 +43,7 @@ class Block:
 
     Parameters
     ----------
-    rows : int32, the learner's number in the roster
+    rows : int32, the learner's number in the roster, those of all shards one after the other
     time_ms : int64
     days : int32, the local day in the reporting zone
     acts : uint8, see `Act`
@@ -92,7 +92,7 @@ class CourseEvents:
     length_ms: Int32s
 
     def __len__(self) -> int:
-        """Return the number of events."""
+        """Return the number of events in this shard."""
         return sum(map(len, self.blocks))
 
 
@@ -102,7 +102,7 @@ def by_hand(
     work: Callable[[_Item, _Hand], None],
     run: Run,
 ) -> list[_Hand]:
-    """Deal items out to the workers, each with something of its own to collect in; return these."""
+    """Deal items out to the workers, each with something of its own to collect in; return these, of all shards."""
     count = max(min(run.workers, len(items)), 1)
     hands = [make() for _ in range(count)]
 
@@ -111,13 +111,16 @@ def by_hand(
             work(item, hands[number])
 
     run([partial(task, number) for number in range(count)])
-    return hands
+    return listed(run, hands)
 
 
 def added(counts: Sequence[npt.NDArray[Any]]) -> Int64s:
     """Add up what the workers counted, int64."""
     total: Int64s = np.add.reduce(counts, axis=0, dtype=np.int64)
     return total
+
+
+_MARKS: Final = ("seen", "video", "problem", "length_ms", "sections")
 
 
 class _Found:
@@ -131,11 +134,16 @@ class _Found:
         self.length_ms = np.zeros(0, np.int32)
         self.sections = np.zeros(0, np.uint8)
 
+    @property
+    def marks(self) -> dict[str, npt.NDArray[Any]]:
+        """The marks by code."""
+        return {name: getattr(self, name) for name in _MARKS}
+
     def fit(self, activities: int, sections: int) -> None:
         """Make room for all codes: dictionaries can grow while the columns of a directory are read."""
-        for name in ("seen", "video", "problem", "length_ms"):
-            setattr(self, name, _longer(getattr(self, name), activities))
-        self.sections = _longer(self.sections, sections)
+        for name in _MARKS:
+            size = sections if name == "sections" else activities
+            setattr(self, name, _longer(getattr(self, name), size))
 
 
 def _longer(array: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
@@ -273,12 +281,16 @@ def gather(
     """Return the events of course runs, given by their codes, that pass a selection."""
     roster = Roster.of(state)
     picking = _Picking(state, roster, selection, zone)
+    found = [[_Found() for _ in courses] for _ in range(state.run.workers)]
+    spans = _spans(state, roster)
 
-    def work(span: tuple[int, int, int], hand: list[_Found]) -> None:
-        picking.block(span, courses, hand)
+    def work(number: int) -> None:
+        for span in spans[number :: len(found)]:
+            picking.block(span, courses, found[number])
 
-    hands = by_hand(_spans(state, roster), lambda: [_Found() for _ in courses], work, state.run)
-    return [_joined([hand[i] for hand in hands], state.run) for i in range(len(courses))]
+    state.run([partial(work, number) for number in range(len(found))])
+    before = before_me(state.run, len(roster.key_hi))
+    return [_joined([one[i] for one in found], before, state.run) for i in range(len(courses))]
 
 
 def _spans(state: State, roster: Roster) -> list[tuple[int, int, int]]:
@@ -292,16 +304,23 @@ def _spans(state: State, roster: Roster) -> list[tuple[int, int, int]]:
     return list(zip(range(len(cuts)), cuts.tolist(), ends.tolist(), strict=True))
 
 
-def _joined(found: Sequence[_Found], run: Run) -> CourseEvents:
-    """Put together what the workers found; number activities and sections within the course run."""
-
-    def any_of(name: str) -> npt.NDArray[Any]:
-        columns = [getattr(one, name) for one in found]
+def _most(found: Sequence[Mapping[str, npt.NDArray[Any]]]) -> dict[str, npt.NDArray[Any]]:
+    """Join marks by code, the greatest of each."""
+    joined = {}
+    for name in _MARKS:
+        columns = [one[name] for one in found]
         size = max(map(len, columns))
-        most: npt.NDArray[Any] = np.maximum.reduce([_longer(one, size) for one in columns])
-        return most
+        joined[name] = np.maximum.reduce([_longer(one, size) for one in columns])
+    return joined
 
-    seen, sections = any_of("seen"), any_of("sections")
+
+def _joined(found: Sequence[_Found], before: int, run: Run) -> CourseEvents:
+    """Put together what the workers found; number activities and sections within the course run.
+
+    ``before`` is how many learners the shards before this one have.
+    """
+    marks = run.gathered(_most([one.marks for one in found]), _most)
+    seen, sections = marks["seen"], marks["sections"]
     activities = np.flatnonzero(seen)
     numbers = sealed((np.cumsum(seen, dtype=np.int32) - 1).astype(np.int32))
     of_sections = sealed((np.cumsum(sections, dtype=np.int32) - 1).astype(np.int32))
@@ -313,17 +332,19 @@ def _joined(found: Sequence[_Found], run: Run) -> CourseEvents:
 
     run([partial(renumber, block) for block in blocks.values()])
     return CourseEvents(
-        blocks=tuple(_sealed(block) for block in blocks.values()),
+        blocks=tuple(_sealed(block, before) for block in blocks.values()),
         activities=activities.astype(np.int32),
         sections=np.flatnonzero(sections).astype(np.int32),
-        is_video=sealed(any_of("video")[activities]),
-        is_problem=sealed(any_of("problem")[activities]),
-        length_ms=sealed(any_of("length_ms")[activities]),
+        is_video=sealed(marks["video"][activities]),
+        is_problem=sealed(marks["problem"][activities]),
+        length_ms=sealed(marks["length_ms"][activities]),
     )
 
 
-def _sealed(block: Block) -> Block:
+def _sealed(block: Block, before: int) -> Block:
     columns = {name: sealed(getattr(block, name)) for name in Block.__dataclass_fields__}
+    if before:
+        columns["rows"] = sealed(block.rows + np.int32(before))
     return Block(**columns)
 
 

@@ -1,0 +1,298 @@
+"""The engine over shards: it gives entries and questions to all of them, and puts together what they find.
+
+The head has a state of its own, in which nobody is: it knows what was stated, and which text has which code. Entries go
+to all shards and to it, and only when all have folded them anybody is answered from them. So an answer is from one
+vector, or there is none: while a shard is gone, and until the one in its place has folded what it lacks, a question is
+refused, or answered without that shard's learners and marked so, as its asker wants it.
+
+Questions of columns and entries take turns, as they do in a node; those of history hold the turn until all shards have
+frozen what they answer from.
+"""
+
+import secrets
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from homeroom import limits
+from homeroom.adapters.threads import ThreadRun
+from homeroom.cohorts.answers import Answer, Source
+from homeroom.cohorts.answers.belonging import SUPPRESSED
+from homeroom.cohorts.answers.risk import AtRiskAnswer, RiskList
+from homeroom.cohorts.questions import Question
+from homeroom.errors import QuestionError, ShardsApartError, ShardsAwayError
+from homeroom.log.entries import Entry
+from homeroom.log.origins import Vector
+from homeroom.node.folding import Folding
+from homeroom.node.node import Node
+from homeroom.running.live import Live
+from homeroom.running.sharding.tenants import Make, owning
+from homeroom.scaling.asked import Asked, Then
+from homeroom.scaling.engine import Gathered, Missing, ShardSize
+from homeroom.scaling.gathering import Gathering, Member, Pending
+from homeroom.scaling.journal import Journal
+from homeroom.scaling.slots import nobody
+from homeroom.scaling.together import ask_together
+from homeroom.state.state import State
+
+__all__ = ["ShardedEngine", "Worker"]
+
+
+class Worker(Member, Protocol):
+    """A shard, wherever it is; all but `end` and `stop` come back at once."""
+
+    node: str
+    """Where it is."""
+
+    def open(self, life: str, stated: Sequence[Entry]) -> Pending:
+        """Have it begin; comes to the number of the portion that its snapshot goes to, 0 for none."""
+        ...
+
+    def apply(self, portion: int, entries: object) -> Pending:
+        """Have it fold a portion; comes to what is applied there."""
+        ...
+
+    def upkeep(self) -> Pending:
+        """Have it put in order what it holds."""
+        ...
+
+    def save(self, life: str) -> Pending:
+        """Have it write a snapshot; comes to the number of the portion that this goes to."""
+        ...
+
+    def size(self) -> Pending:
+        """Comes to its `ShardSize`."""
+        ...
+
+    def stop(self) -> None:
+        """End its process; nothing is saved."""
+        ...
+
+
+class ShardedEngine:
+    """Folds and answers with shards.
+
+    Parameters
+    ----------
+    make : makes the head's state of a tenant that is new
+    shards : how many there are
+    now_ms : the clock of the machine
+    share : makes of what all shards get something that is sent once
+    late_ms : so long is waited for a shard's part of an answer
+
+    Attributes
+    ----------
+    present : the shards that have folded all that is applied, by number
+    lost : why shards are away, by number
+    """
+
+    def __init__(
+        self,
+        make: Make,
+        shards: int,
+        now_ms: Callable[[], int],
+        share: Callable[[object], object] = lambda value: value,
+        late_ms: int = limits.SHARD_LATE_MS,
+    ) -> None:
+        self.shards, self.late_ms = shards, late_ms
+        self.life = secrets.token_hex(16)
+        self.journal = Journal()
+        self.present: dict[int, Worker] = {}
+        self.lost: dict[int, str] = dict.fromkeys(range(shards), "it has not begun yet")
+        self.turn = threading.Lock()
+        self._share = share
+        self._run = ThreadRun(1)
+        self._live = Live(Folding({}, owning(make, nobody)), now_ms)
+
+    @property
+    def applied(self) -> Vector:
+        """By origin the last entry that all shards have folded."""
+        return self._live.applied
+
+    @property
+    def live(self) -> Live:
+        """The head's own state, without learners."""
+        return self._live
+
+    # --- entries -----------------------------------------------------------------------------------------------------
+
+    def apply(self, entries: Sequence[Entry]) -> None:
+        """Have all shards fold entries, some at a time; a shard that cannot is away from then on."""
+        step = limits.SHARD_PORTION_ENTRIES_MAX
+        for start in range(0, len(entries), step):
+            self._apply(entries[start : start + step])
+
+    def _apply(self, entries: Sequence[Entry]) -> None:
+        with self.turn:
+            portion = self.journal.note(entries)
+            shared = self._share(entries)
+            pending = [(one, one.apply(portion, shared)) for one in self.present.values()]
+            self._live.fold(entries)
+            for worker, one in pending:
+                self._expect(worker, one)
+
+    def _expect(self, worker: Worker, pending: Pending) -> None:
+        try:
+            applied = pending.result(limits.SHARD_APPLY_LATE_MS)
+        except ShardsAwayError as error:
+            self.lose(worker.number, str(error))
+            return
+        if applied != self.applied:
+            self.lose(worker.number, "it has folded other entries than the head")
+
+    def lose(self, number: int, why: str) -> None:
+        """Ask a shard no more; one may be made in its place."""
+        worker = self.present.pop(number, None)
+        if worker is not None:
+            self.lost[number] = why
+            worker.stop()
+
+    # --- questions ---------------------------------------------------------------------------------------------------
+
+    def ask(self, tenant: str, question: Question, missing: Missing = Missing.REFUSED) -> Gathered:
+        """Answer a question.
+
+        Raises `QuestionError`, and `ShardsAwayError` where a shard is away and no answer without it is wanted.
+        """
+        answer, applied, away = self._asked_until(tenant, question, missing, Then.NOTHING)
+        whole = self._with_everyone(tenant, _marked(answer, away, self.shards), applied)
+        return Gathered(whole, applied, tuple(sorted(away)), self.shards)
+
+    def _asked_until(
+        self, tenant: str, question: Question, missing: Missing, then: Then
+    ) -> tuple[Answer, Vector, Mapping[int, str]]:
+        """Ask until all who are asked answer; return the answer, up to what it goes, and who is missing in it."""
+        late: dict[int, str] = {}
+        while True:
+            members = [one for number, one in sorted(self.present.items()) if number not in late]
+            away = {**self.lost, **late}
+            if away and (missing is Missing.REFUSED or not members):
+                raise ShardsAwayError(
+                    f"{len(away)} of {self.shards} shards are away, and what all learners come to is not known: "
+                    f"{'; '.join(f'shard {number}: {why}' for number, why in sorted(away.items()))}; ask again"
+                )
+            session = secrets.token_hex(8)
+            asked = Asked(session, tenant, question, Vector(), then)
+            try:
+                answer, applied = self._asked(asked, members, late)
+            except ShardsApartError as error:
+                for place in error.places:
+                    self.lose(members[place - 1].number, str(error))
+            except ShardsAwayError:
+                assert late, "it says who did not answer"
+            else:
+                return answer, applied, away
+
+    def _asked(
+        self, asked: Asked, members: Sequence[Worker], late: dict[int, str]
+    ) -> tuple[Answer, Vector]:
+        """Ask some shards; those that do not answer come into ``late``, and `ShardsAwayError` is raised."""
+        turn = _Turn(self.turn)
+        with turn:
+            asked = replace(asked, after=self.applied)
+            gathering = Gathering(self._run, members, asked, self.late_ms, self._share)
+
+            def look(state: State) -> Answer:
+                # The second look is at what is frozen; when all have said what from, entries may be folded.
+                opened = turn.give_back if gathering.begin_look() > 1 else _nothing
+                return ask_together(state, asked, gathering, Node(state).summary(Source()), opened)
+
+            try:
+                answer, _ = self._live.ask(asked.tenant, look, asked.after)
+            finally:
+                late |= gathering.late
+                gathering.end()
+        return answer, asked.after
+
+    def _with_everyone(self, tenant: str, answer: Answer, applied: Vector) -> Answer:
+        """Return an answer whose long list is asked for when somebody wants it."""
+        if not isinstance(answer, AtRiskAnswer):
+            return answer
+        if answer.at_risk == SUPPRESSED:
+            nobody = answer.shown
+            return replace(answer, everyone=lambda: nobody)
+
+        def everyone() -> RiskList:
+            found, now, _ = self._asked_until(
+                tenant, answer.question, Missing.REFUSED, Then.EVERYONE
+            )
+            if now != applied:
+                raise QuestionError("the data have changed since this was answered; ask again")
+            assert isinstance(found, AtRiskAnswer), "that is what was asked for"
+            return found.shown
+
+        parts = tuple(
+            (one, self._with_everyone(tenant, part, applied)) for one, part in answer.parts
+        )
+        return replace(answer, everyone=everyone, parts=parts)
+
+    # --- beside these ------------------------------------------------------------------------------------------------
+
+    def sizes(self) -> tuple[ShardSize, ...]:
+        """Return what each shard holds; those that are away are left out."""
+        pending = [(worker, worker.size()) for _, worker in sorted(self.present.items())]
+        found = []
+        for worker, one in pending:
+            try:
+                size = one.result(self.late_ms)
+            except ShardsAwayError:
+                continue
+            assert isinstance(size, ShardSize), "that is what it was asked for"
+            found.append(replace(size, node=worker.node))
+        return tuple(found)
+
+    def upkeep(self) -> None:
+        """Have all shards seal what has come, and put rows in their places."""
+        self.each(lambda worker: worker.upkeep())
+
+    def each(self, call: Callable[[Worker], Pending]) -> Mapping[int, object]:
+        """Have all shards do something while nothing is folded; return what came of it where they are not lost."""
+        with self.turn:
+            pending = [(worker, call(worker)) for worker in self.present.values()]
+            found = {}
+            for worker, one in pending:
+                try:
+                    found[worker.number] = one.result(limits.SHARD_APPLY_LATE_MS)
+                except ShardsAwayError as error:
+                    self.lose(worker.number, str(error))
+            return found
+
+    def close(self) -> None:
+        """End all shards."""
+        for number in list(self.present):
+            self.lose(number, "the region was closed")
+
+
+class _Turn:
+    """Whose turn it is, given back early or at the end."""
+
+    def __init__(self, lock: threading.Lock) -> None:
+        self._lock, self._is_held = lock, False
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self._is_held = True
+
+    def __exit__(self, *_: object) -> None:
+        self.give_back()
+
+    def give_back(self) -> None:
+        if self._is_held:
+            self._is_held = False
+            self._lock.release()
+
+
+def _nothing() -> None:
+    pass
+
+
+def _marked(answer: Answer, away: Mapping[int, str], shards: int) -> Answer:
+    """Return an answer that says so if learners are missing in it."""
+    if not away:
+        return answer
+    note = (
+        f"the learners of {len(away)} of {shards} shards are not in this answer, because these are away: it is a part "
+        f"of the truth"
+    )
+    return replace(answer, notes=(note, *answer.notes))

@@ -1,0 +1,111 @@
+"""Shards in processes of their own: the same answers, and none that is wrong while a process is gone."""
+
+import functools
+import gc
+import os
+import signal
+import warnings
+from contextlib import contextmanager
+
+import pytest
+
+from homeroom.adapters.system_clock import now_ms
+from homeroom.errors import ShardsAwayError
+from homeroom.running.sharding.region import ShardedEngine
+from homeroom.running.sharding.shard import open_shard
+from homeroom.running.sharding.shard_files import ShardFiles
+from homeroom.scaling.engine import Missing
+from homeroom.scaling.slots import Slots
+from tests.running.sharding.regions import QUESTIONS, drawn, entries_of, local, write_log
+from tests.running.sharding.same import same
+
+pytest.importorskip("ray", reason="Ray is not installed (make tools): its shards are not tried")
+pytestmark = pytest.mark.slow
+SHARDS = 2
+
+
+@pytest.fixture(scope="module")
+def region(tmp_path_factory):
+    path = tmp_path_factory.mktemp("region")
+    write_log(path, drawn(1_500, 90))
+    return path
+
+
+@pytest.fixture(scope="module")
+def alone(region):
+    engine = local(region)
+    engine.apply(entries_of(region))
+    return engine
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    from homeroom.adapters.ray_shards import RayCluster
+
+    with RayCluster() as made:
+        yield made
+    with warnings.catch_warnings():
+        # Ray ends the processes that it has started, and waits for none of them.
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
+@contextmanager
+def over(cluster, region, **fields):
+    engine = ShardedEngine(
+        ShardFiles(region / "ray-head", region).fresh, SHARDS, now_ms, cluster.share, **fields
+    )
+    for number in range(SHARDS):
+        place = region / f"ray-{number}"
+        make = functools.partial(open_shard, place, region, Slots(number, SHARDS))
+        engine.present[number] = cluster.start(number, make)
+    engine.lost.clear()
+    try:
+        engine.apply(entries_of(region))
+        yield engine
+    finally:
+        engine.close()
+
+
+@pytest.fixture(scope="module")
+def engine(cluster, region):
+    with over(cluster, region) as made:
+        yield made
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_actors_answer_what_one_state_answers(engine, alone, name):
+    expected, found = (one.ask("main", QUESTIONS[name]) for one in (alone, engine))
+    assert found.is_whole
+    assert found.applied == expected.applied
+    assert same(found.answer.figures(), expected.answer.figures())
+
+
+def test_a_killed_process_makes_no_wrong_answer(cluster, region, alone):
+    with over(cluster, region) as engine:
+        os.kill(engine.present[1].pid, signal.SIGKILL)
+        with pytest.raises(ShardsAwayError, match="shard 1: its process is gone"):
+            engine.ask("main", QUESTIONS["triangle"])
+        found = engine.ask("main", QUESTIONS["triangle"], Missing.MARKED)
+        assert found.missing == (1,)
+        assert (
+            found.answer.counts[:, 0].sum()
+            < alone.ask("main", QUESTIONS["triangle"]).answer.counts[:, 0].sum()
+        )
+
+
+def test_a_process_that_stands_still_is_late(cluster, region):
+    with over(cluster, region, late_ms=1_000) as engine:
+        os.kill(engine.present[0].pid, signal.SIGSTOP)
+        try:
+            found = engine.ask("main", QUESTIONS["triangle"], Missing.MARKED)
+        finally:
+            os.kill(engine.present[0].pid, signal.SIGCONT)
+        assert found.missing == (0,)
+        assert engine.ask("main", QUESTIONS["triangle"]).is_whole
+
+
+def test_nothing_is_reached_from_other_machines(engine):
+    from tests.adapters.listening import sockets_below
+
+    assert {address for address, _ in sockets_below(os.getpid())} <= {"127.0.0.1", "::1"}
