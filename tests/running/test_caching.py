@@ -129,7 +129,7 @@ def test_an_answer_about_a_course_run_is_shared_while_others_are_written_to(worl
             question = asking(one)
             made = await world.nodes["b"].ask("main", question.question, None, tell=question.tell)
             assert answer.told == made.told
-            assert answer.applied == made.applied
+            assert made.applied.covers(answer.applied)  # marks come all the time
 
     shared(world, work, "a", "b")
 
