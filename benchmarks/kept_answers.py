@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,15 +31,16 @@ from benchmarks.timing import timing_of
 from demos.redises import RedisServer, redis_program
 from homeroom.adapters.redis_tier import RedisPlace, RedisTier
 from homeroom.adapters.system_clock import now_ms, steady_ms
-from homeroom.cohorts.answers import Answer
 from homeroom.cohorts.live import Shows, Wanted
 from homeroom.cohorts.questions import parse_question
-from homeroom.log.control import MAIN
+from homeroom.log.control import MAIN, Scope
 from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.running.cache_hosting import cache_of
 from homeroom.running.caching import RunningCache
 from homeroom.running.node import RunningNode
 from homeroom.running.opening import NodeOptions
+from homeroom.serve.access import Caller
+from homeroom.serve.framing import answer_as_json, frame_as_json
 from homeroom.serve.remembering import Asking
 from homeroom.serve.settings import CacheSettings, Settings
 from homeroom.traffic.caching.entries import Kept
@@ -49,6 +51,7 @@ from homeroom.traffic.caching.resident import Held, Resident
 
 __all__ = ["add_arguments", "measure", "show"]
 
+_READER: Final = Caller(name="", tenant=MAIN, owner="", scopes=frozenset({Scope.READ}))
 _KEY: Final = b"k" * 32
 _SOON_S: Final = 0.25
 _ROUNDS: Final = 5
@@ -172,10 +175,6 @@ async def _served(folder: Path, learners: int, url: str) -> AsyncIterator[Runnin
         await node.stop()
 
 
-def _told(answer: Answer) -> bytes:
-    return msgspec.json.encode(answer.to_json())
-
-
 def _asked(count: int) -> list[Asking]:
     """Return different questions, each of which the engine takes some milliseconds for."""
     found, today = [], dt.datetime.now(dt.UTC).date()
@@ -195,7 +194,8 @@ def _asked(count: int) -> list[Asking]:
                 question=question,
                 wanted=Wanted(),
                 shows=Shows.REGISTERED,
-                tell=_told,
+                tell=partial(answer_as_json, _READER, written),
+                frame=partial(frame_as_json, _READER),
                 parts=(msgspec.json.encode(written),),
                 reach=Reach.WORLD,
             )

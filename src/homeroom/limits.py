@@ -401,6 +401,10 @@ CACHE_HOTTEST_LOOKS: Final = 16
 """Keys that are looked at for each of those that were asked for most: a few milliseconds in all."""
 CACHE_WARM_MS: Final = 30_000
 """So often it tells them."""
+TOUCHED_STEPS_MAX: Final = 1_024
+"""Folds of a tenant of which it is known what they touched; beyond, every second of the older ones is dropped."""
+TOUCHED_LEARNER_BITS: Final = 16
+"""A tenant's learners share two to the power of this many places; who shares one is taken to be written to together."""
 REDIS_CONNECTIONS_MAX: Final = 32
 """Connections of a node to a Redis; requests beyond wait for one within their time."""
 REDIS_WORLD_MS_MAX: Final = 500

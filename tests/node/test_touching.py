@@ -28,22 +28,22 @@ def stated(fact):
 
 def test_events_touch_their_tenant_and_lower_no_floor():
     touches = Touches(Vector({ONE: 2}))
-    touches.events("a", [(ONE, 4), (ONE, 3)])
+    touches.events("a", [(ONE, 4), (ONE, 3)], [])
     assert touches.of("a") == (Vector({ONE: 4}), Vector({ONE: 2}))
     assert touches.of("b") == (Vector({ONE: 2}), Vector({ONE: 2}))
 
 
 def test_after_a_removal_the_floor_is_there():
     touches = Touches(Vector())
-    touches.events("a", [(ONE, 4)])
+    touches.events("a", [(ONE, 4)], [])
     touches.removals("a", [(ONE, 4)])
-    touches.events("a", [(ONE, 5)])
+    touches.events("a", [(ONE, 5)], [])
     assert touches.of("a") == (Vector({ONE: 5}), Vector({ONE: 4}))
 
 
 def test_what_is_stated_of_the_world_touches_all_tenants_also_those_that_come_later():
     touches = Touches(Vector())
-    touches.events("a", [(ONE, 4)])
+    touches.events("a", [(ONE, 4)], [])
     touches.stated(ALL_TENANTS, [(HOME, 1)])
     assert touches.of("a") == (Vector({ONE: 4, HOME: 1}), Vector({HOME: 1}))
     assert touches.of("new") == (Vector({HOME: 1}), Vector({HOME: 1}))

@@ -2,12 +2,16 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from functools import partial
 
 import msgspec
 
 from homeroom.cohorts.live import Shows, Wanted
 from homeroom.cohorts.questions import parse_question
+from homeroom.log.control import Scope
 from homeroom.running.cache_hosting import cache_of
+from homeroom.serve.access import Caller
+from homeroom.serve.framing import answer_as_json, frame_as_json
 from homeroom.serve.remembering import Asking
 from homeroom.serve.settings import CacheSettings, Settings
 from homeroom.traffic.caching.keys import Reach
@@ -18,6 +22,7 @@ from tests.running.test_repairing import spoil
 from tests.running.worlds import send
 
 pytestmark = needs_redis
+CALLER = Caller(name="test", tenant="main", owner="test", scopes=frozenset({Scope.READ}))
 WRITTEN = {"question": "retention", "interval": "day"}
 
 ASKED = (
@@ -37,7 +42,8 @@ def asking(written=WRITTEN, shows=Shows.REGISTERED, token=None):
         question=parse_question(written),
         wanted=Wanted.of(token),
         shows=shows,
-        tell=lambda answer: msgspec.json.encode(answer.to_json()),
+        tell=partial(answer_as_json, CALLER, written),
+        frame=partial(frame_as_json, CALLER),
         parts=(msgspec.json.encode(written),),
         reach=Reach.WORLD,
     )
@@ -99,6 +105,33 @@ def test_what_one_node_has_made_another_tells_without_its_engine(world):
         assert caches["b"].computed == 0
 
     shared(world, work, "a", "b", laws={"b": "y"})
+
+
+def test_an_answer_about_a_course_run_is_shared_while_others_are_written_to(world):
+    """Each node writes; what the other has made of one course run holds, and is told as of what is folded here."""
+
+    async def work(world, caches, _redis):
+        events = [event(n, course=f"course {n % 3}") for n in range(20)]
+        await world.nodes["a"].offer("main", "key", batch("a1", *events))
+        await settled(world)
+        asked = [{"question": "retention", "filters": [f"course=course {n}"]} for n in range(3)]
+        for one in asked:
+            await caches["a"].ask(asking(one))
+        await filled(caches["a"])
+        for name in "ab":
+            more = batch(f"{name}2", event(30, account=f"new {name}", course="course 1"))
+            await world.nodes[name].offer("main", "key", more)
+        await settled(world)
+        found = [await caches["b"].ask(asking(one)) for one in asked]
+        here = ["region; current", "engine; current", "region; current"]
+        assert [told(one) for one in found] == here
+        for one, answer in zip(asked, found, strict=True):
+            question = asking(one)
+            made = await world.nodes["b"].ask("main", question.question, None, tell=question.tell)
+            assert answer.told == made.told
+            assert made.applied.covers(answer.applied)  # marks come all the time
+
+    shared(world, work, "a", "b")
 
 
 def test_a_node_that_knows_more_takes_nothing_older_and_one_behind_takes_what_is_newer(world):

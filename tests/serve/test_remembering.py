@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from homeroom import limits
 from homeroom.log.control import Control, Scope, Tenant
 from homeroom.serve.access import Caller
 from homeroom.serve.remembering import parts_of
@@ -132,6 +133,86 @@ def test_counts_become_exact_as_they_do_without_a_cache(filled):
     exact = client.query(reader, RETENTION)
     assert exact.json()["answer"]["source"]["events_accepted"] == 6
     assert client.query(reader, RETENTION).content == exact.content
+
+
+# --- parts -----------------------------------------------------------------------------------------------------------
+
+
+PHYSICS = {"question": "active", "filters": ["course=physics"]}
+
+
+def test_an_answer_about_a_course_run_stays_while_only_others_are_written_to(filled):
+    client, reader = filled()
+    first = client.query(reader, PHYSICS).json()["answer"]
+    token = client.send(event(9, course="art")).headers["Homeroom-Token"]
+    second = client.query(reader, PHYSICS, Homeroom_After=token)
+    assert tier(second) == "process; current"
+    said = second.json()
+    assert said["answer"]["active"] == first["active"]
+    assert said["answer"]["source"]["learners"] == 6
+    assert said["vector"][token.rsplit("/", 2)[0]] >= int(token.rsplit("/", 2)[1])
+    assert said["complete"]
+    client.send(event(10))
+    third = client.query(reader, PHYSICS)
+    assert tier(third) == "engine; current"
+    assert third.json()["answer"]["active"]["day"]["values"] == [6]
+
+
+def test_what_was_told_is_what_the_engine_tells_to_the_byte(filled):
+    client, reader = filled()
+    client.query(reader, PHYSICS)
+    client.send(event(9, course="art", time="2026-11-23T11:30:00Z"))
+    sealed(client)
+    told = client.query(reader, PHYSICS)
+    client.cache.lookup.resident.clear()
+    made = client.query(reader, PHYSICS)
+    assert [tier(told), tier(made)] == ["process; current", "engine; current"]
+    assert told.content == made.content
+    assert made.json()["answer"]["as_of"].startswith("2026-11-23T11:30")
+
+
+def test_a_key_that_sees_a_course_run_is_told_what_is_kept_while_others_are_written_to(filled):
+    client, _ = filled()
+    limited = client.key("read", name="c", courses=("physics",))
+    client.query(limited, RETENTION)
+    client.send(event(9, course="art"))
+    assert tier(client.query(limited, RETENTION)) == "process; current"
+    client.send(event(10))
+    assert tier(client.query(limited, RETENTION)) == "engine; current"
+
+
+def test_the_cohorts_of_a_learner_stay_while_others_are_written_to(filled):
+    client, reader = filled(None, "read", "persons")
+    rules = {"cohort": {"keen": {"did": "verb=read", "at_least": 2}}}
+    members = {"question": "members", "cohort": {"did": "any"}}
+    some = client.query(reader, members).json()["answer"]["members"]
+    asked = [{"question": "learner", "learner": one, "definitions": rules} for one in some]
+    for one in asked:
+        client.query(reader, one)
+    client.send({**event(1), "id": "again"})
+    client.now_ms += limits.FROZEN_MS_MAX  # history is not asked of a state from before that
+    found = [client.query(reader, one) for one in asked]
+    assert sorted(map(tier, found)) == ["engine; current", *4 * ["process; current"]]
+    keen = [one.json()["answer"]["cohorts"][0]["member"] for one in found]
+    assert keen.count(True) == 1
+    assert tier(found[keen.index(True)]) == "engine; current"
+
+
+def test_the_first_event_of_a_new_day_makes_an_answer_anew(filled):
+    client, reader = filled()
+    client.query(reader, PHYSICS)
+    client.send(event(9, course="art", time="2026-11-24T00:00:00Z"))
+    answer = client.query(reader, PHYSICS)
+    assert tier(answer) == "engine; current"
+    assert answer.json()["answer"]["active"]["day"]["values"] == [5, 0]
+
+
+def test_what_no_event_had_may_come_with_any_event(filled):
+    client, reader = filled()
+    never = {**PHYSICS, "filters": ["course=physics", "verb=danced"]}
+    assert client.query(reader, never).json()["answer"]["notes"]
+    client.send(event(9, course="art", verb="danced"))
+    assert not client.query(reader, never).json()["answer"]["notes"]
 
 
 # --- scopes ----------------------------------------------------------------------------------------------------------

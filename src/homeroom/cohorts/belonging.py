@@ -43,7 +43,7 @@ def answer_members(context: Context, question: MemberList, _: Selection) -> Memb
     day = context.day(evaluator.zone)
     found = evaluator.evaluate([name], day)
     members = found.members[name]
-    count, everybody = _sizes(context.state.run, members, evaluator.everybody(day))
+    count, everybody = _sizes(context.state.run, members, evaluator.everybody(day)).tolist()
     size = int(shown_counts(np.array([count]), everybody, question.suppress_below)[0])
     keys = () if size == SUPPRESSED else pseudonyms(context.state, members)
     return MembersAnswer(

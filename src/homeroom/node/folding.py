@@ -44,6 +44,8 @@ from homeroom.log.payloads import OpenPart, unchecked_parts, unpack
 from homeroom.log.rulings import EntriesLost, Restamped, is_lost, ruled_stamp
 from homeroom.node.arrival import Alarm
 from homeroom.node.joining import Came, Joined, arrived_together, join, ready, void
+from homeroom.node.overview import Overview
+from homeroom.node.touched_parts import Written
 from homeroom.node.touching import Touches, answers_touched
 from homeroom.regions.stated import Stated
 from homeroom.state.consents import Consents
@@ -65,6 +67,7 @@ class TenantState:
     newest : hybrid stamp of the newest entry that is in it, 0 for none
     named : the greatest epoch under which any of it was written
     passed_over : other tenants of which entries up to there said something, and that nobody had stated
+    overview : what was noted of the state when it was looked over last
     """
 
     state: State
@@ -72,6 +75,12 @@ class TenantState:
     newest: int = 0
     named: int = 0
     passed_over: frozenset[str] = frozenset()
+    overview: Overview | None = None
+
+    def look_over(self, applied: Vector) -> Overview:
+        """Note what the state says of all that was read, while nobody changes it; ``applied`` is all that is folded."""
+        self.overview = found = Overview.of(self.state, applied, self.newest)
+        return found
 
 
 class Folding:
@@ -214,8 +223,9 @@ class Folding:
         with self.guard:
             self.tenants = read.tenants
             for name, mine in read.parts.items():
-                join(self.tenants[name].state, read.joined[name], made_ready[name])
-                void(self.tenants[name].state, mine)
+                state = self.tenants[name].state
+                read.written[name] = join(state, read.joined[name], made_ready[name])
+                void(state, mine)
             for state, stated in read.cuts:
                 if cut is None:
                     state.cut(stated.day, stated.vector, stated.epoch)
@@ -249,13 +259,16 @@ class Folding:
             tenant.applied = tenant.applied.joined(read.applied)
             tenant.newest = max(tenant.newest, read.newest.get(name, 0))
             tenant.named = max(tenant.named, read.named.get(name, 0))
+            if tenant.overview is not None:  # else nobody has asked for it
+                tenant.look_over(self.applied)
 
     def _say_touched(self, read: "_Read") -> None:
         """Say which entries made answers other ones, before anybody can be told that they are folded."""
         for name, came in read.stated.items():
             self.touches.stated(name, came)
         for name, mine in read.parts.items():
-            self.touches.events(name, [(entry.origin, entry.number) for _, entry in mine])
+            came = [(entry.origin, entry.number) for _, entry in mine]
+            self.touches.events(name, came, [read.written[name]])
             removals = [
                 (entry.origin, entry.number)
                 for part, entry in mine
@@ -428,6 +441,7 @@ class _Read:
     cuts : what is to be cut after that, in order
     newest : by tenant the newest hybrid stamp in it
     named : by tenant the greatest epoch under which any of it was written
+    written : by tenant what its events are about, once they are joined
     alarms : what should not have been in entries, with their origins
     unknown : tenants of which nothing could be taken, because nobody has stated them
     stated : by tenant, or `ALL_TENANTS`, entries that stated something of answers
@@ -444,6 +458,7 @@ class _Read:
     cuts: list[tuple[State, StatedCut]] = field(default_factory=list)
     newest: dict[str, int] = field(default_factory=dict)
     named: dict[str, int] = field(default_factory=dict)
+    written: dict[str, Written] = field(default_factory=dict)
     alarms: list[tuple[Origin, Alarm]] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)
     stated: dict[str, list[tuple[Origin, int]]] = field(default_factory=dict)

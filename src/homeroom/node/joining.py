@@ -23,6 +23,7 @@ from homeroom.log.entries import Entry
 from homeroom.log.origins import Origin
 from homeroom.log.payloads import OpenPart, joined_parts
 from homeroom.node.arrival import Alarm, arrived
+from homeroom.node.touched_parts import Written
 from homeroom.state.batches import joined_batches
 from homeroom.state.copies import Copies, Source, origin_codes
 from homeroom.state.state import ReadyBatch, State
@@ -92,14 +93,17 @@ def ready(state: State, joined: Sequence[Joined]) -> ReadyBatch | None:
     return state.ready(joined_batches(batches))
 
 
-def join(state: State, joined: Sequence[Joined], made_ready: ReadyBatch | None) -> None:
-    """Join events, with what was made ready of them."""
+def join(state: State, joined: Sequence[Joined], made_ready: ReadyBatch | None) -> Written:
+    """Join events, with what was made ready of them; return what they are about."""
     if made_ready is None:
         codes = _codes_of(state, [entry for _, came in joined for _, entry in came])
         coded = ((whole.coded(state.dictionaries).events, came) for whole, came in joined)
         batches = [_marked(events, came, codes) for events, came in coded if events is not None]
         made_ready = state.ready(joined_batches(batches))
     state.take(made_ready)
+    batch, shown = made_ready.batch, made_ready.shown
+    attributes = frozenset[str]().union(*(whole.attributes for whole, _ in joined))
+    return Written(batch.course, (batch.key_hi, shown.key_hi), attributes)
 
 
 def void(state: State, came: Sequence[Came]) -> None:

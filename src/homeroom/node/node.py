@@ -4,17 +4,16 @@ Decoded chunks go in at one end, through the door into state; questions go in at
 else: what was read where, and where things are kept, is the affair of whoever calls it.
 """
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from homeroom.cohorts.answers import Answer, Source
 from homeroom.cohorts.ask import ask
 from homeroom.cohorts.questions import Definitions, Question
 from homeroom.cohorts.standard import standard_questions
-from homeroom.events.instants import format_instant
-from homeroom.events.model import Decoded, Reason, Reject
+from homeroom.events.model import Decoded, Reject
+from homeroom.node.overview import Numbers, Tally
 from homeroom.state.state import State
 
 if TYPE_CHECKING:
@@ -25,14 +24,6 @@ __all__ = ["ERASED", "Node", "Tally"]
 
 ERASED: Final = "erased"
 """Why events are left out whose learner is erased; they are counted, and listed nowhere."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """What was met while reading, so far."""
-
-    decoded: int = 0
-    rejected: Counter[str] = field(default_factory=Counter)
 
 
 class Node:
@@ -67,25 +58,8 @@ class Node:
 
     def summary(self, before: "Source | None" = None) -> Source:
         """Return what was read, added to what had been read ``before``; the state must be settled."""
-        counts, before = self.state.counts, before or Source()
-        rejected = Counter(before.rejected_by_reason) + self.tally.rejected
-        if counts.late:
-            rejected[Reason.BEFORE_CUT.value] += counts.late
-        span = self.state.time_range_ms
-        return Source(
-            # What the door let in, and is from before a cut, was decoded too.
-            events_read=before.events_read + self.tally.decoded + self.tally.rejected.total(),
-            events_accepted=before.events_accepted + counts.accepted,
-            events_duplicate=(before.events_duplicate or 0) + counts.duplicate,
-            events_rejected=rejected.total(),
-            rejected_by_reason=dict(rejected.most_common()),
-            conflicts=(before.conflicts or 0) + counts.conflicts,
-            events_voided=self.state.history.voided_events,
-            learners=self.state.learners.rows,
-            first_event=None if span is None else format_instant(span[0]),
-            last_event=None if span is None else format_instant(span[1]),
-            notes=() if self.door is None else self.door.notes,
-        )
+        read = Numbers.of(self.state).added_to(before or Source(), self.tally)
+        return read if self.door is None else replace(read, notes=self.door.notes)
 
     def ask(self, question: Question, source: Source) -> Answer:
         """Answer a question. Raises `QuestionError` for what makes no sense on these data."""

@@ -5,6 +5,9 @@ stated of one tenant touches that one, and what was stated of the world all of t
 and what is shown. But where audit logs end, which is stated all the time, who has a key and who is told of changes say
 nothing of any answer: a key is looked at before each question, and what its scope shows is part of an answer's name.
 
+What events are about is noted by part (`homeroom.node.touched_parts`): answers that depend on one course run or learner
+are left as they are by events of others. Whatever is no event touches all parts.
+
 Some entries let less be seen than before: erasures, voids, consents, and what was stated. What was computed without
 them must not be told any more, also to those who take older answers: these are the floor.
 """
@@ -15,6 +18,7 @@ from typing import Final, NamedTuple
 from homeroom.log.control import AuditAnchored, Change, KeyCreated, KeyRevoked, TenantPut
 from homeroom.log.origins import Origin, Vector
 from homeroom.log.webhooks import WebhookFact
+from homeroom.node.touched_parts import PartRead, TouchedParts, Written
 
 __all__ = ["ALL_TENANTS", "Touch", "Touches", "answers_touched"]
 
@@ -42,21 +46,35 @@ class Touches:
         self._all = Touch(began, began)
         # Each value is exchanged whole.
         self._of: dict[str, Touch] = {}
+        self._parts: dict[str, TouchedParts] = {}
 
     def of(self, tenant: str) -> Touch:
         """Return what touched a tenant."""
         return self._of.get(tenant, self._all)
 
-    def events(self, tenant: str, came: Iterable[tuple[Origin, int]]) -> None:
-        """Take entries that said something of a tenant, and took nothing away."""
-        touched, floor = self.of(tenant)
-        self._of[tenant] = Touch(touched.joined(_last(came)), floor)
+    def part_of(self, tenant: str, part: PartRead) -> Vector:
+        """Return what touched a part of a tenant, or more."""
+        parts = self._parts.get(tenant)
+        return self.of(tenant).touched if parts is None else parts.of(part)
+
+    def events(
+        self, tenant: str, came: Iterable[tuple[Origin, int]], written: Iterable[Written]
+    ) -> None:
+        """Take entries that said something of a tenant, and took nothing away; ``written`` are all of their events."""
+        before, floor = self.of(tenant)
+        touched = before.joined(_last(came))
+        self._of[tenant] = Touch(touched, floor)
+        if tenant not in self._parts:
+            self._parts[tenant] = TouchedParts(before)
+        self._parts[tenant].events(touched, written)
 
     def removals(self, tenant: str, came: Iterable[tuple[Origin, int]]) -> None:
         """Take entries after which less may be seen of a tenant."""
         last = _last(came)
         touched, floor = self.of(tenant)
-        self._of[tenant] = Touch(touched.joined(last), floor.joined(last))
+        self._of[tenant] = now = Touch(touched.joined(last), floor.joined(last))
+        if tenant in self._parts:
+            self._parts[tenant].all(now.touched)
 
     def stated(self, tenant: str, came: Iterable[tuple[Origin, int]]) -> None:
         """Take entries that stated something of a tenant's answers, or of those of `ALL_TENANTS`."""

@@ -36,6 +36,8 @@ from homeroom.log.origins import Token, Vector
 from homeroom.log.store import Store
 from homeroom.node.explained import CellAsked, CellExplained
 from homeroom.node.node import Node
+from homeroom.node.overview import Numbers
+from homeroom.node.parts_read import read_under
 from homeroom.running.asking import answered_by, reached
 from homeroom.running.belonging import Belonging
 from homeroom.running.explaining import Around, explain_node
@@ -66,6 +68,7 @@ class Computed(NamedTuple):
     held : what was durable when it was begun
     is_settled : whether all of its events were sealed before that
     lasts : whether it will be the same at equal entries: nothing was in doubt, and nothing was taken away meanwhile
+    under : what it was read under, if it depends on a part of the data; empty for all
     """
 
     answer: Answer
@@ -74,6 +77,7 @@ class Computed(NamedTuple):
     held: Vector
     is_settled: bool
     lasts: bool
+    under: str
 
 
 def _nothing(_answer: Answer) -> bytes:
@@ -159,20 +163,26 @@ class Answering:
         of = self._asked
         before = of.snapshots.sources.get(tenant, Source())
         showing = of.doors.showing.get(tenant)
-        held, doubt, settled = of.store.held(), self._doubt(tenant), [False]
+        held, doubt = of.store.held(), self._doubt(tenant)
 
-        def ask(state: State) -> Answer:
-            settled[0] = not state.unsealed_events  # looked at where nobody changes it
+        def ask(state: State) -> tuple[Answer, bool, str]:
+            is_settled = not state.unsealed_events  # looked at where nobody changes it
             node = Node(state if showing is None else showing(state, shows))
-            return node.ask(question, node.summary(before))
+            answer = node.ask(question, node.summary(before))
+            return answer, is_settled, read_under(state, question, answer)
 
-        def asked() -> tuple[Answer, Seen, bytes]:
-            answer, seen = of.live.ask(tenant, ask, must)
-            return answer, seen, tell(answer)
+        def asked() -> tuple[tuple[Answer, bool, str], Seen, bytes]:
+            found, seen = of.live.ask(tenant, ask, must)
+            return found, seen, tell(found[0])
 
-        answer, seen, told = await self._asking_loop.run_in_executor(self._pool, asked)
+        found, seen, told = await self._asking_loop.run_in_executor(self._pool, asked)
+        answer, is_settled, under = found
         lasts = doubt is not None and doubt == self._doubt(tenant)
-        return Computed(answer, seen, told, held, settled[0], lasts)
+        return Computed(answer, seen, told, held, is_settled, lasts, under)
+
+    def source(self, tenant: str, numbers: Numbers) -> Source:
+        """Return what was read of a tenant, by what its state says of it."""
+        return numbers.added_to(self._asked.snapshots.sources.get(tenant, Source()))
 
     def _doubt(self, tenant: str) -> tuple[object, ...] | None:
         """Return what stays the same while answers are what they will be at equal entries; None while none will be."""

@@ -22,11 +22,19 @@ from homeroom.cohorts.live import Shows, ToldAnswer
 from homeroom.errors import HomeroomError, QuestionError
 from homeroom.log.origins import Vector
 from homeroom.running.answering import Answering
+from homeroom.running.depending import known_of_part
 from homeroom.running.key_sampling import KeySampling
 from homeroom.serve.remembering import Asking
 from homeroom.traffic.caching.counted import CacheStatus
 from homeroom.traffic.caching.entries import Kept
-from homeroom.traffic.caching.judging import Bounds, Standing, Want, vector_of
+from homeroom.traffic.caching.judging import (
+    Bounds,
+    Standing,
+    Want,
+    is_of_part,
+    told,
+    vector_of,
+)
 from homeroom.traffic.caching.keys import CacheKey, Reach, name_of
 from homeroom.traffic.caching.lookup import Lookup, Places
 from homeroom.traffic.caching.resident import Resident
@@ -223,13 +231,16 @@ class RunningCache:
         kept, standing = found.kept, found.standing
         self.counts[found.tier, key.kind, standing.value] += 1
         if self._options.sampling is not None:
-            self._options.sampling.note(key.name, key.tenant, found.want.touched, kept.size_bytes)
+            touched = found.want.touched
+            if found.want.part is not None and kept.under:
+                touched = found.want.part.touched
+            self._options.sampling.note(key.name, key.tenant, touched, kept.size_bytes)
         if kept.is_refusal:
             raise QuestionError(kept.value.decode())
         said = self._said(found)
         return replace(
             said,
-            told=kept.value,
+            told=told(kept, found.want, standing),
             is_complete=said.is_complete and not kept.is_partial,
             found={"Homeroom-Cache": f"{found.tier}; {standing}"},
             is_stale=standing is Standing.STALE,
@@ -237,14 +248,16 @@ class RunningCache:
 
     def _said(self, found: Tell) -> ToldAnswer:
         """Return what an answer says it is from."""
-        kept, node = found.kept, self._node
+        kept, want, node = found.kept, found.want, self._node
+        is_current = found.standing is Standing.CURRENT
+        epoch = max(kept.epoch, node.live.control.epoch) if is_current else kept.epoch
+        if is_current and want.part is not None and is_of_part(kept, want):
+            return node.described(want.here, want.part.newest, epoch, node.held)
         if found.tier is Tier.ENGINE:
             # Of a frozen state perhaps, and no other: it says what it says without a cache.
             held = kept.applied if kept.whole_ms else node.held
             return node.described(kept.applied, kept.newest, kept.epoch, held)
-        vector = vector_of(kept, found.want, found.standing)
-        is_current = found.standing is Standing.CURRENT
-        epoch = max(kept.epoch, node.live.control.epoch) if is_current else kept.epoch
+        vector = vector_of(kept, want, found.standing)
         return node.described(vector, kept.newest, epoch, node.held)
 
     def _key(self, asking: Asking) -> CacheKey:
@@ -260,7 +273,10 @@ class RunningCache:
 
     def _want(self, asking: Asking, after: Vector) -> Want:
         live, wanted = self._node.live, asking.wanted
-        here = live.applied  # before what touched the tenant: what is folded in between must not seem to be in answers
+        # Before what touched the tenant: what is folded in between must not seem to be in answers.
+        overview, state = live.overview(asking.tenant)
+        here = overview.applied
+        part = known_of_part(self._node, asking, overview, state)
         touched, floor = live.touch(asking.tenant)
         lag_s = wanted.lag_s_max
         return Want(
@@ -271,6 +287,7 @@ class RunningCache:
             lag_ms_max=None if lag_s is None else round(1_000 * lag_s),
             is_settled=live.is_settled(asking.tenant),
             lag_ms=self._lag_ms,
+            part=part,
         )
 
     def _lag_ms(self, kept: Kept, vector: Vector) -> int | None:
@@ -365,6 +382,8 @@ class RunningCache:
         except asyncio.CancelledError:
             self._step(Failed(key.name, TimeoutError("the node stops")))
             raise
+        frame = asking.frame(found.answer.as_of, found.answer.source)
+        is_framed = found.told.endswith(frame)
         kept = Kept(
             value=found.told,
             applied=found.seen.applied,
@@ -376,6 +395,8 @@ class RunningCache:
             whole_ms=began_ms if found.seen.applied.covers(found.held) else 0,
             is_partial=found.answer.history_from is not None,
             is_settled=found.is_settled,
+            under=found.under if is_framed else "",
+            frame_bytes=len(frame) if is_framed else 0,
         )
         self._step(Computed(key.name, kept, found.lasts))
 

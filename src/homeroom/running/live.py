@@ -36,6 +36,8 @@ from homeroom.log.control import Control
 from homeroom.log.entries import Entry
 from homeroom.log.origins import Origin, Vector
 from homeroom.node.folding import Folding, TenantState
+from homeroom.node.overview import Overview
+from homeroom.node.touched_parts import PartRead
 from homeroom.node.touching import Touch, Touches
 from homeroom.regions.messages import Part
 from homeroom.regions.stated import Stated, members_of
@@ -231,6 +233,26 @@ class Live:
     def touch(self, tenant: str) -> Touch:
         """Return which entries said something of a tenant, of those that are folded."""
         return self._folding.touches.of(tenant)
+
+    def touched_part(self, tenant: str, part: PartRead) -> Vector:
+        """Return which entries said something of a part of a tenant, or more of them, of those that are folded."""
+        return self._folding.touches.part_of(tenant, part)
+
+    def overview(self, tenant: str) -> tuple[Overview, State]:
+        """Return what was noted of a tenant's state when it was folded into last, and the state; waits for nobody.
+
+        Counts become exact in a pause, when what came is sealed. Then it is noted once more, unless somebody is at it.
+        """
+        one = self._folding.tenants[tenant]
+        found = one.overview
+        is_old = found is None or found.numbers.counts is not one.state.counts
+        if is_old and self._guard.acquire(blocking=found is None):
+            try:
+                found = one.look_over(self._folding.applied)
+            finally:
+                self._guard.release()
+        assert found is not None, "the first time is waited for"
+        return found, one.state
 
     def is_settled(self, tenant: str) -> bool:
         """Say whether all of a tenant's events that are folded are sealed; one that is not there has none."""

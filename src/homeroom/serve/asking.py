@@ -11,7 +11,6 @@ from typing import Any, Final
 import msgspec
 
 from homeroom import limits
-from homeroom.cohorts.answers import Answer
 from homeroom.cohorts.live import Shows, Wanted, freshness_in_words
 from homeroom.cohorts.questions import (
     QUESTIONS,
@@ -27,10 +26,11 @@ from homeroom.events.jsontext import nests_too_deep
 from homeroom.log.control import Control, Scope
 from homeroom.log.origins import Token
 from homeroom.serve.access import Caller
+from homeroom.serve.framing import answer_as_json, frame_as_json
 from homeroom.serve.interface import Interface
 from homeroom.serve.problems import ProblemError, scrubbed
 from homeroom.serve.remembering import Asking, parts_of, reach_of
-from homeroom.serve.scoping import scoped, told
+from homeroom.serve.scoping import scoped
 from homeroom.traffic.caching.keys import Reach
 
 __all__ = ["QUESTION_FIELDS", "answered", "read_object", "token_of"]
@@ -103,7 +103,8 @@ async def answered(
                 question=question,
                 wanted=wanted,
                 shows=_shows(caller),
-                tell=partial(_encoded, caller, written),
+                tell=partial(answer_as_json, caller, written),
+                frame=partial(frame_as_json, caller),
                 parts=parts_of(
                     caller, written, control, interface.defined.of(control, caller.tenant)
                 ),
@@ -141,15 +142,6 @@ def _reach(caller: Caller, written: Mapping[str, Any], control: Control) -> Reac
 def _has_own(written: Mapping[str, Any]) -> bool:
     """Say whether a question brings definitions of its own."""
     return "definitions" in written or isinstance(written.get("cohort"), Mapping)
-
-
-def _encoded(caller: Caller, written: dict[str, Any], answer: Answer) -> bytes:
-    """Return what a caller is told as JSON. A triangle has tens of thousands of numbers: nobody waits behind them."""
-    said = told(answer, caller)
-    if "definitions" not in written:
-        # The question is told again, and what it names is not: lists hold learners, and not everybody may see rules.
-        said["question"].pop("definitions", None)
-    return msgspec.json.encode(said)
 
 
 def _asked(interface: Interface, caller: Caller, written: dict[str, Any]) -> Question:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import msgspec
 
 from homeroom import limits
-from homeroom.cohorts.answers import Answer
+from homeroom.cohorts.answers import Answer, Source
 from homeroom.cohorts.live import Shows, ToldAnswer, Wanted
 from homeroom.cohorts.questions import Question
 from homeroom.log.control import Control, DefinitionKind, Scope
@@ -35,6 +35,7 @@ class Asking:
     Parameters
     ----------
     tenant, question, shows, tell : see `homeroom.serve.serving.Serving.ask`
+    frame : says how far all data are known and what was read, as ``tell`` says it at its end
     wanted : what the answer must hold
     parts : what makes it another answer, beside the entries that it is computed from
     reach : how far it may be kept
@@ -45,6 +46,7 @@ class Asking:
     wanted: Wanted
     shows: Shows
     tell: Callable[[Answer], bytes]
+    frame: Callable[[str | None, Source], bytes]
     parts: tuple[bytes, ...]
     reach: Reach
 

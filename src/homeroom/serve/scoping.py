@@ -59,7 +59,15 @@ from homeroom.log.control import Scope
 from homeroom.serve.access import Caller
 from homeroom.serve.problems import ProblemError
 
-__all__ = ["AGGREGATE_KINDS", "LIMITED_KINDS", "PERSON_KINDS", "in_steps", "scoped", "told"]
+__all__ = [
+    "AGGREGATE_KINDS",
+    "LIMITED_KINDS",
+    "PERSON_KINDS",
+    "in_steps",
+    "scoped",
+    "tells_source",
+    "told",
+]
 
 PERSON_KINDS: Final[tuple[type[Question], ...]] = (MemberList, Learner)
 """Kinds whose answers say who: they need the scope ``persons``."""
@@ -108,8 +116,8 @@ def told(answer: Answer, caller: Caller) -> dict[str, Any]:
     numbers without small counts, these in steps.
     """
     said = answer.to_json()
-    is_coarse = caller.scopes.isdisjoint({Scope.READ, Scope.PERSONS})
-    if caller.is_limited or is_coarse:
+    is_coarse = _is_coarse(caller)
+    if not tells_source(caller):
         said.pop("source", None)
         said["notes"] = []
     if Scope.PERSONS not in caller.scopes and "change" in said:
@@ -118,6 +126,15 @@ def told(answer: Answer, caller: Caller) -> dict[str, Any]:
         assert isinstance(answer.question, AGGREGATE_KINDS), "it was let through by `scoped`"
         said = _coarse(said, answer.question.suppress_below)
     return said
+
+
+def tells_source(caller: Caller) -> bool:
+    """Say whether a caller is told what was read beside what is its own."""
+    return not caller.is_limited and not _is_coarse(caller)
+
+
+def _is_coarse(caller: Caller) -> bool:
+    return caller.scopes.isdisjoint({Scope.READ, Scope.PERSONS})
 
 
 def in_steps(count: int, bound: int) -> int:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from homeroom.traffic.caching.judging import Standing, is_due, judge, vector_of
+from homeroom.traffic.caching.judging import OfPart, Standing, is_due, judge, told, vector_of
 from tests.traffic.caching.answers import NOW_MS, at, kept, want
 
 CURRENT, WITHIN, STALE = Standing
@@ -71,6 +71,62 @@ def test_what_is_stale_is_told_for_a_while_and_never_by_a_clock_that_was_set_bac
 
 def test_without_a_setting_nothing_stale_is_told():
     assert stands(kept(applied=at(a=3)), want(here=at(a=4))) is None
+
+
+# --- a part of the data ----------------------------------------------------------------------------------------------
+
+
+def of_part(touched, *under, frame=b',"all":2}'):
+    return OfPart(touched=touched, under=frozenset(under or ("today",)), frame=frame, newest=7)
+
+
+AT_THREE = at(a=3)
+
+
+def a_part(applied=AT_THREE, value=b'{"it":1,"all":1}', **fields):
+    return kept(value, applied, under="today", frame_bytes=len(b',"all":1}'), **fields)
+
+
+def test_an_answer_about_a_part_is_current_while_nothing_has_touched_that_part():
+    assert stands(a_part(), want(here=at(a=9), part=of_part(at(a=3)))) is CURRENT
+    assert stands(a_part(), want(here=at(a=9), part=of_part(at(a=4)))) is None
+    assert stands(kept(applied=at(a=3)), want(here=at(a=9), part=of_part(at(a=3)))) is None
+    assert stands(a_part(), want(here=at(a=9))) is None
+
+
+def test_it_is_told_with_what_is_said_of_all_data_by_now():
+    wanted = want(here=at(a=9, b=1), part=of_part(at(a=3)))
+    assert told(a_part(), wanted, CURRENT) == b'{"it":1,"all":2}'
+    assert vector_of(a_part(), wanted, CURRENT) == at(a=9, b=1)
+
+
+def test_one_that_is_told_though_it_is_old_is_told_as_it_was():
+    wanted = want(here=at(a=9), part=of_part(at(a=4)))
+    assert told(a_part(), wanted, STALE) == b'{"it":1,"all":1}'
+    assert told(a_part(applied=at(a=9)), want(here=at(a=9)), CURRENT) == b'{"it":1,"all":1}'
+
+
+def test_under_other_days_it_is_not_current():
+    assert stands(a_part(), want(here=at(a=9), part=of_part(at(a=3), "tomorrow"))) is None
+    assert stands(a_part(), want(here=at(a=9), part=of_part(at(a=3), "today", "now"))) is CURRENT
+
+
+def test_one_that_was_made_of_more_than_is_folded_here_needs_no_part_or_is_not_current():
+    """Its figures may have what the end does not tell of."""
+    ahead = a_part(applied=at(a=3, b=5))
+    assert stands(ahead, want(here=at(a=9, b=4), part=of_part(at(a=3)))) is None
+    assert stands(ahead, want(here=at(a=9, b=5), part=of_part(at(a=3)))) is CURRENT
+    whole = want(here=at(a=3, b=4), part=of_part(at(a=3)))
+    assert stands(ahead, whole) is CURRENT
+    assert told(ahead, whole, CURRENT) == ahead.value
+
+
+def test_a_part_lowers_no_floor_and_lengthens_no_life():
+    part = of_part(at(a=3))
+    assert stands(a_part(), want(here=at(a=9), floor=at(a=4), part=part)) is None
+    assert stands(a_part(), want(here=at(a=9), part=part), NOW_MS + 60_000) is None
+    assert stands(a_part(), want(here=at(a=9), after=at(a=9), part=part)) is CURRENT
+    assert stands(a_part(), want(here=at(a=9), after=at(a=10), part=part)) is None
 
 
 def test_a_refresh_comes_before_the_end_and_the_earlier_the_dearer_the_answer():

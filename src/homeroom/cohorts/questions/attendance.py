@@ -75,7 +75,8 @@ class Retention(Question, frozen=True, kw_only=True, forbid_unknown_fields=True,
             data["brackets"] = [_bracket(item) for item in listed("brackets", data["brackets"])]
         return data
 
-    def _conditions(self) -> dict[str, tuple[Condition, ...]]:
+    def conditions(self) -> dict[str, tuple[Condition, ...]]:
+        """Return all conditions of the question itself, by where they stand."""
         return {"filters": self.filters, "entry": self.entry, "returning": self.returning}
 
 

@@ -154,7 +154,8 @@ class Funnel(Question, frozen=True, kw_only=True, forbid_unknown_fields=True, ta
                     f"leave one of them out, or use order ordered"
                 )
 
-    def _conditions(self) -> dict[str, tuple[Condition, ...]]:
+    def conditions(self) -> dict[str, tuple[Condition, ...]]:
+        """Return all conditions of the question itself, by where they stand."""
         steps = {f"step {i}": step.where for i, step in enumerate(self.steps, 1)}
         excluded = {f"exclude {i}": one.where for i, one in enumerate(self.exclude, 1)}
         return {"filters": self.filters, **steps, **excluded}
@@ -228,7 +229,8 @@ class Paths(Question, frozen=True, kw_only=True, forbid_unknown_fields=True, tag
         if self.within != NO_GAP:
             milliseconds_of(self.within, "within")
 
-    def _conditions(self) -> dict[str, tuple[Condition, ...]]:
+    def conditions(self) -> dict[str, tuple[Condition, ...]]:
+        """Return all conditions of the question itself, by where they stand."""
         return {"filters": self.filters, "after": self.after, "before": self.before}
 
 

@@ -75,7 +75,7 @@ class Question(
                 f"breakdown is {self.breakdown}; break down by course, track, verb, activity, section, answer, "
                 f"standing or an attribute of the learner"
             )
-        for place, conditions in self._conditions().items():
+        for place, conditions in self.conditions().items():
             for condition in conditions:
                 condition.check(place)
 
@@ -123,7 +123,8 @@ class Question(
                 f"as_of is {self.as_of.isoformat()}, must be from {_DATES[0]} to {_DATES[1]}"
             )
 
-    def _conditions(self) -> dict[str, tuple[Condition, ...]]:
+    def conditions(self) -> dict[str, tuple[Condition, ...]]:
+        """Return all conditions of the question itself, by where they stand; not those of its cohorts."""
         return {"filters": self.filters}
 
     @classmethod

@@ -38,6 +38,8 @@ class Kept:
     is_partial : whether the tenant's history begins after its events did
     is_refusal : whether the question cannot be answered from these data
     is_settled : whether all events were sealed that it counts; else some of its counts may yet become exact
+    under : where it depends on a part of the tenant's data alone, what that was read under; empty where on all of them
+    frame_bytes : how many bytes at the end of ``value`` say what of all data was read
     """
 
     value: bytes
@@ -51,6 +53,8 @@ class Kept:
     is_partial: bool = False
     is_refusal: bool = False
     is_settled: bool = True
+    under: str = ""
+    frame_bytes: int = 0
 
     @property
     def size_bytes(self) -> int:
@@ -88,6 +92,8 @@ class Says(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=T
     is_partial: bool
     is_refusal: bool
     is_settled: bool
+    under: str
+    frame_bytes: int
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -107,6 +113,8 @@ def pack(name: bytes, kept: Kept) -> bytes:
             is_partial=kept.is_partial,
             is_refusal=kept.is_refusal,
             is_settled=kept.is_settled,
+            under=kept.under,
+            frame_bytes=kept.frame_bytes,
         )
     )
 
@@ -122,6 +130,8 @@ def unpack(name: bytes, content: bytes) -> Kept:
         ) from None
     if said.name != name:
         raise EntryError("a kept answer is that of another question; it is made anew")
+    if not 0 <= said.frame_bytes <= len(said.value):
+        raise EntryError("a kept answer ends before it begins; it is made anew")
     made_ms, expires_ms, newest, whole_ms = said.times
     return Kept(
         value=said.value,
@@ -135,4 +145,6 @@ def unpack(name: bytes, content: bytes) -> Kept:
         is_partial=said.is_partial,
         is_refusal=said.is_refusal,
         is_settled=said.is_settled,
+        under=said.under,
+        frame_bytes=said.frame_bytes,
     )

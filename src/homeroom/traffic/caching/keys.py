@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 __all__ = ["FORM", "NAME_BYTES", "CacheKey", "Reach", "name_of", "space_of"]
 
-FORM: Final = b"homeroom answers 1"
+FORM: Final = b"homeroom answers 2"
 """Changes with the form of what is kept and with what the fold makes of events, so that older answers are not found."""
 NAME_BYTES: Final = 32
 """How long each name is."""
