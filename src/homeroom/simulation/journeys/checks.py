@@ -291,7 +291,7 @@ class Checks:
                 if is_late and journey.ask.lag_ms_max is None:
                     self._break(f"{caller.name} still waits: {path}")
             most = limits.RETRY_RESERVE + limits.RETRIES_PER_REQUEST * caller.asked
-            most += now_ms / limits.RETRY_EVERY_MS + 1
+            most += now_ms / limits.RETRY_EVERY_MS + 1 + caller.calm
             if caller.retried > most:
                 self._break(
                     f"{caller.name} has retried {caller.retried} times in {caller.asked} requests"
