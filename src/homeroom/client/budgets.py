@@ -56,7 +56,7 @@ class Budget:
 
     @property
     def mark(self) -> float:
-        """What must have been earned in all before the retry that was taken last is paid for; those before it are then."""
+        """What must have been earned in all until the retry that was taken last is paid for, and all before it."""
         return self._earned - self.retries
 
     def is_paid(self, mark: float, now_ms: int) -> bool:
