@@ -709,6 +709,8 @@ RETRY_LOOK_MS: Final = 500
 """How often a request that a retry budget puts off looks whether others have paid for it, or found who answers."""
 RETRY_WELL_AFTER: Final = 10
 """Answers in a row, with no failure between them, after which each further one pays a retry that is owed."""
+RETRY_WELL_MS: Final = 1_000
+"""Such an answer took no longer: whoever has too much to do, and sheds nothing, answers later than that."""
 RETRY_DEBT_MAX: Final = 10
 """Retries that a client may owe: a request whose connection is lost moves to another endpoint before that is paid."""
 ENDPOINTS_MAX: Final = 256

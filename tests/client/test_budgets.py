@@ -68,7 +68,10 @@ def test_answers_in_a_row_pay_what_is_owed_and_save_nothing():
         budget.good()
     assert budget.retries == owed + 1, "a failure ends the row"
     for _ in range(100):
-        budget.good()
+        budget.good(limits.RETRY_WELL_MS + 1)
+    assert budget.retries == owed + 1, "who answers late has enough to do"
+    for _ in range(100):
+        budget.good(limits.RETRY_WELL_MS)
     assert budget.retries == 0
 
 

@@ -22,8 +22,8 @@ class Budget:
     are of no use: of clients that ask once in a while there may be very many, and all of them would try again together.
 
     What was put off while much failed is a debt that a tenth of each request would not pay within the time that these
-    requests have. But of nodes that answer many requests in a row, and fail none, no harm is done by a few more: each
-    further answer pays one that is owed.
+    requests have. But to nodes that answer many requests in a row, each at once, a few more do no harm: each further
+    answer pays one that is owed. Who has too much to do and sheds nothing answers too, but late.
     """
 
     def __init__(self) -> None:
@@ -73,10 +73,10 @@ class Budget:
         """Return a retry that was taken and is not made."""
         self.retries += 1
 
-    def good(self) -> None:
-        """Hear that a request was answered; after many in a row each pays a retry that is owed."""
+    def good(self, took_ms: int = 0) -> None:
+        """Hear that a request was answered; after many quick ones in a row each pays a retry that is owed."""
         self.every_ms = max(self.every_ms // 2, limits.RETRY_EVERY_MS)
-        self._in_row += 1
+        self._in_row = self._in_row + 1 if took_ms <= limits.RETRY_WELL_MS else 0
         if self._in_row > limits.RETRY_WELL_AFTER and self.retries < 0:
             self._put(min(1.0, -self.retries))
 

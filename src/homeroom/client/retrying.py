@@ -355,7 +355,7 @@ class Exchange:
             return self._again("the answer was 421", now_ms)
         if event.status not in RETRIED:
             endpoints.answered(url, self._kind, began_ms, now_ms)
-            self._of.budget.good()
+            self._of.budget.good(now_ms - began_ms)
             for other, other_began_ms in self._flying.items():
                 endpoints.outrun(other, self._kind, other_began_ms, now_ms)
             self._flying.clear()
