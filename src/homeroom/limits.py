@@ -706,9 +706,9 @@ RETRY_EVERY_MS: Final = 5_000
 RETRY_EVERY_MS_MAX: Final = 60_000
 """It doubles while such retries are of no use, up to this."""
 RETRY_LOOK_MS: Final = 500
-"""How often a request that a retry budget puts off looks whether others have paid for it, or found who answers."""
+"""How often a request that a retry budget puts off looks whether others have found who answers."""
 RETRY_WELL_AFTER: Final = 10
-"""Answers in a row, with no failure between them, after which each further one pays a retry that is owed."""
+"""Answers in a row, with no failure between them, after which each further one lets a retry go that waits."""
 RETRY_WELL_MS: Final = 1_000
 """Such an answer took no longer: whoever has too much to do, and sheds nothing, answers later than that."""
 RETRY_DEBT_MAX: Final = 10

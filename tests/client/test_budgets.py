@@ -1,5 +1,7 @@
 """What a client may ask more often than its program does."""
 
+import pytest
+
 from homeroom import limits
 from homeroom.client.budgets import Budget, Hedges
 
@@ -53,40 +55,32 @@ def test_what_is_made_on_credit_is_paid_later_and_never_for_ever():
     assert budget.retries == -limits.RETRY_DEBT_MAX - 1, "what others wait for is not forgiven"
 
 
-def test_answers_in_a_row_pay_what_is_owed_and_save_nothing():
+def test_quick_answers_in_a_row_let_retries_go_that_wait_and_the_debt_stays():
     budget = Budget()
     for _ in range(limits.RETRY_DEBT_MAX):
         budget.owe(0)
     owed = budget.retries
     for _ in range(limits.RETRY_WELL_AFTER):
+        budget.good(limits.RETRY_WELL_MS)
+    assert not budget.lets_go()
+    budget.good(limits.RETRY_WELL_MS)
+    assert [budget.lets_go(), budget.lets_go()] == [True, False]
+    for _ in range(100):
         budget.good()
+    assert sum(budget.lets_go() for _ in range(100)) == limits.RETRY_RESERVE, "few are saved"
     assert budget.retries == owed
-    budget.good()
-    assert budget.retries == owed + 1
-    budget.bad()
+
+
+@pytest.mark.parametrize("end", [Budget.bad, lambda budget: budget.good(limits.RETRY_WELL_MS + 1)])
+def test_a_failure_or_a_late_answer_ends_the_row(end):
+    budget = Budget()
+    for _ in range(limits.RETRY_WELL_AFTER + 1):
+        budget.good()
+    end(budget)
+    assert not budget.lets_go()
     for _ in range(limits.RETRY_WELL_AFTER):
         budget.good()
-    assert budget.retries == owed + 1, "a failure ends the row"
-    for _ in range(100):
-        budget.good(limits.RETRY_WELL_MS + 1)
-    assert budget.retries == owed + 1, "who answers late has enough to do"
-    for _ in range(100):
-        budget.good(limits.RETRY_WELL_MS)
-    assert budget.retries == 0
-
-
-def test_retries_are_paid_for_in_the_order_in_which_they_were_taken():
-    budget, marks = Budget(), []
-    for _ in range(limits.RETRY_RESERVE + 2):
-        budget.take(0)
-        marks.append(budget.mark)
-    assert [budget.is_paid(one, 0) for one in marks] == [True] * limits.RETRY_RESERVE + [False] * 2
-    for _ in range(round(1 / limits.RETRIES_PER_REQUEST)):
-        budget.earn(0)
-    assert [budget.is_paid(one, 0) for one in marks[-2:]] == [True, False]
-    budget.take(0)
-    budget.give_back()
-    assert not budget.is_paid(marks[-1], 0), "what is given back is nobody's pay"
+    assert not budget.lets_go()
 
 
 def test_second_questions_are_a_tenth_of_the_reads():

@@ -5,14 +5,10 @@ into, a tenth for each: whatever fails or is slow, the nodes get about a tenth m
 """
 
 import math
-from typing import Final
 
 from homeroom import limits
 
 __all__ = ["Budget", "Hedges"]
-
-_EXACT: Final = 1e-9
-"""Sums of tenths are no better than that."""
 
 
 class Budget:
@@ -21,9 +17,9 @@ class Budget:
     It may be in debt: then the next retry waits until the debt is earned by time. Time earns ever less while retries
     are of no use: of clients that ask once in a while there may be very many, and all of them would try again together.
 
-    What was put off while much failed is a debt that a tenth of each request would not pay within the time that these
+    What was put off while much failed is a debt that a tenth of each request does not pay within the time that these
     requests have. But to nodes that answer many requests in a row, each at once, a few more do no harm: each further
-    answer pays one that is owed. Who has too much to do and sheds nothing answers too, but late.
+    answer lets one go that waits. The debt stays, so that there are no more retries of what fails later.
     """
 
     def __init__(self) -> None:
@@ -34,8 +30,10 @@ class Budget:
             0  # from when on time earns: a client that makes requests finds out by these
         )
         self._lately = 0.0  # requests of the last while, the older the less
-        self._earned = 0.0  # in all; never less
-        self._in_row = 0  # answers since something last failed
+        self._in_row = 0  # quick answers since something last failed
+        self._passes = (
+            0  # of those that wait, how many may go before their time; at most RETRY_RESERVE
+        )
 
     def earn(self, now_ms: int) -> None:
         """Earn what a request earns."""
@@ -54,15 +52,12 @@ class Budget:
         self.every_ms = min(2 * self.every_ms, limits.RETRY_EVERY_MS_MAX)
         return wait_ms
 
-    @property
-    def mark(self) -> float:
-        """What must have been earned in all until the retry that was taken last is paid for, and all before it."""
-        return self._earned - self.retries
-
-    def is_paid(self, mark: float, now_ms: int) -> bool:
-        """Say whether a retry is paid for: by requests that were made since, or as time earns more than it did."""
-        self._pass(now_ms)
-        return self._earned >= mark - _EXACT
+    def lets_go(self) -> bool:
+        """Say whether a retry that was taken, and waits for its time, may be made now; who hears yes makes it."""
+        if not self._passes:
+            return False
+        self._passes -= 1
+        return True
 
     def owe(self, now_ms: int) -> None:
         """Take a retry that is made now, whatever is left; what is owed has a bound, or it were owed for ever."""
@@ -71,18 +66,20 @@ class Budget:
 
     def give_back(self) -> None:
         """Return a retry that was taken and is not made."""
-        self.retries += 1
+        self._put(1)
 
     def good(self, took_ms: int = 0) -> None:
-        """Hear that a request was answered; after many quick ones in a row each pays a retry that is owed."""
+        """Hear that a request was answered; after many quick ones in a row each lets a retry go that waits."""
         self.every_ms = max(self.every_ms // 2, limits.RETRY_EVERY_MS)
         self._in_row = self._in_row + 1 if took_ms <= limits.RETRY_WELL_MS else 0
-        if self._in_row > limits.RETRY_WELL_AFTER and self.retries < 0:
-            self._put(min(1.0, -self.retries))
+        if self._in_row > limits.RETRY_WELL_AFTER:
+            self._passes = min(self._passes + 1, limits.RETRY_RESERVE)
+        elif not self._in_row:
+            self._passes = 0
 
     def bad(self) -> None:
         """Hear that an attempt has failed."""
-        self._in_row = 0
+        self._in_row = self._passes = 0
 
     def _pass(self, now_ms: int) -> None:
         before_ms = now_ms if self._at_ms is None else self._at_ms
@@ -94,9 +91,7 @@ class Budget:
 
     def _put(self, retries: float) -> None:
         most = max(float(limits.RETRY_RESERVE), self._lately * limits.RETRIES_PER_REQUEST)
-        earned = max(0.0, min(retries, most - self.retries))
-        self._earned += earned
-        self.retries = min(self.retries + earned, most)
+        self.retries = min(self.retries + retries, most)
 
 
 class Hedges:

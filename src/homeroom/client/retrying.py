@@ -205,7 +205,6 @@ class Exchange:
         self._may_be_told_better = False  # whether nothing was said of having too much to do
         # Until when a budget puts it off at most.
         self._due_ms: int | None = None
-        self._mark = 0.0  # what the budget must have earned before that
         # Until when it rests, as all endpoints were tried; None while some were not.
         self._rest_ms: int | None = None
         self._why = "no answer"  # of the last attempt, in words for people
@@ -406,11 +405,11 @@ class Exchange:
             self._silent.clear()
             self._asked_ms.clear()
         self._rest_ms = now_ms + pause_ms if is_over else None
-        self._due_ms, self._mark = now_ms + wait_ms, self._of.budget.mark
+        self._due_ms = now_ms + wait_ms
         return self._put_off(now_ms) or (Wait(0) if is_over else self._try(now_ms))
 
     def _put_off(self, now_ms: int) -> Wait | None:
-        """Wait for the budget; what other requests earn or find out meanwhile ends that."""
+        """Wait for the budget; what other requests find out meanwhile ends that."""
         due_ms, rest_ms = self._due_ms, max(self._rest_ms or 0, now_ms)
         if due_ms is None or due_ms <= now_ms or self._may_go_on(now_ms):
             self._due_ms = None
@@ -422,7 +421,7 @@ class Exchange:
         if self._rest_ms is None and self._knows_better(now_ms):
             return True
         is_rested = self._rest_ms is None or now_ms >= self._rest_ms
-        return is_rested and self._of.budget.is_paid(self._mark, now_ms)
+        return is_rested and self._of.budget.lets_go()
 
     def _knows_better(self, now_ms: int) -> bool:
         """Say whether whoever is asked next has answered other requests since this one began, and nothing is wrong."""
