@@ -626,7 +626,7 @@ ROUTE_SETTLE_MS: Final = 15_000
 """What was moved to others is counted against them for so long; by then it is part of their load."""
 
 ROUTES_REFUSED_TOLD_MS: Final = 60_000
-"""That a message about traffic was refused is told as a trouble for so long."""
+"""That a message about traffic was refused, or could not be worked with, is told as a trouble for so long."""
 FRONT_DOOR_CHECK_MS_MAX: Final = 2_000
 """A front door does not wait longer for a node to say whether it is ready."""
 FRONT_DOOR_CONNECTIONS_MAX: Final = 4_000
@@ -715,7 +715,11 @@ RETRY_EVERY_MS: Final = 5_000
 RETRY_EVERY_MS_MAX: Final = 60_000
 """It doubles while such retries are of no use, up to this."""
 RETRY_LOOK_MS: Final = 500
-"""How often a request that a retry budget puts off looks whether another one has found an endpoint that answers."""
+"""How often a request that a retry budget puts off looks whether others have found who answers."""
+RETRY_WELL_AFTER: Final = 10
+"""Answers in a row, with no failure between them, after which each further one lets a retry go that waits."""
+RETRY_WELL_MS: Final = 1_000
+"""Such an answer took no longer: whoever has too much to do, and sheds nothing, answers later than that."""
 RETRY_DEBT_MAX: Final = 10
 """Retries that a client may owe: a request whose connection is lost moves to another endpoint before that is paid."""
 ENDPOINTS_MAX: Final = 256

@@ -1,5 +1,7 @@
 """What a client may ask more often than its program does."""
 
+import pytest
+
 from homeroom import limits
 from homeroom.client.budgets import Budget, Hedges
 
@@ -51,6 +53,34 @@ def test_what_is_made_on_credit_is_paid_later_and_never_for_ever():
     assert budget.take(0) == (limits.RETRY_DEBT_MAX + 1) * limits.RETRY_EVERY_MS
     budget.owe(0)
     assert budget.retries == -limits.RETRY_DEBT_MAX - 1, "what others wait for is not forgiven"
+
+
+def test_quick_answers_in_a_row_let_retries_go_that_wait_and_the_debt_stays():
+    budget = Budget()
+    for _ in range(limits.RETRY_DEBT_MAX):
+        budget.owe(0)
+    owed = budget.retries
+    for _ in range(limits.RETRY_WELL_AFTER):
+        budget.good(limits.RETRY_WELL_MS)
+    assert not budget.lets_go()
+    budget.good(limits.RETRY_WELL_MS)
+    assert [budget.lets_go(), budget.lets_go()] == [True, False]
+    for _ in range(100):
+        budget.good()
+    assert sum(budget.lets_go() for _ in range(100)) == limits.RETRY_RESERVE, "few are saved"
+    assert budget.retries == owed
+
+
+@pytest.mark.parametrize("end", [Budget.bad, lambda budget: budget.good(limits.RETRY_WELL_MS + 1)])
+def test_a_failure_or_a_late_answer_ends_the_row(end):
+    budget = Budget()
+    for _ in range(limits.RETRY_WELL_AFTER + 1):
+        budget.good()
+    end(budget)
+    assert not budget.lets_go()
+    for _ in range(limits.RETRY_WELL_AFTER):
+        budget.good()
+    assert not budget.lets_go()
 
 
 def test_second_questions_are_a_tenth_of_the_reads():

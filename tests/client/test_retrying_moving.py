@@ -98,20 +98,60 @@ def test_who_is_asked_to_wait_waits_whoever_else_was_answered():
     other = retrying.exchange(Kind.WRITE)
     other.step(Begun(), 1)
     retrying.endpoints.answered("b", Kind.WRITE, 1, 5)
-    found = exchange.step(Answered(503, retry_after_ms=1_000, at="a"), 10)
-    assert isinstance(found, Wait)
-    assert found.wait_ms > limits.RETRY_LOOK_MS
+    found, now_ms = exchange.step(Answered(503, retry_after_ms=1_000, at="a"), 10), 10
+    for _ in range(10):
+        now_ms += found.wait_ms
+        found = exchange.step(Waited(), now_ms)
+        assert isinstance(found, Wait)
 
 
 def test_a_lost_request_goes_back_to_an_endpoint_that_has_answered_since():
-    retrying = made("a", "b")
+    retrying = made("a", "b", "c")
     exchange, _ = begun(retrying)
     exchange.step(lost("a", Loss.BROKEN), 5)
     retrying.budget.retries = -3
     found = exchange.step(lost("b", Loss.BROKEN), 10)
-    assert isinstance(found, Wait)
+    assert found == Wait(limits.RETRY_LOOK_MS)
     retrying.endpoints.answered("a", Kind.WRITE, 11, 20)
     assert exchange.step(Waited(), 10 + found.wait_ms).at == "a"
+
+
+def owing(count, seed=1):
+    """Return a client that has put requests off, one after the other, and what they wait for."""
+    retrying = made("a", "b", seed=seed)
+    exchanges = [begun(retrying)[0] for _ in range(count)]
+    retrying.budget.retries = 0
+    for one in exchanges:
+        assert isinstance(one.step(Answered(504, at="a"), 100), Wait)
+    return retrying, exchanges
+
+
+def answered(retrying, times, now_ms):
+    """Have so many requests be answered by the first they ask."""
+    for _ in range(times):
+        exchange = retrying.exchange(Kind.WRITE)
+        found = exchange.step(Begun(), now_ms)
+        assert exchange.step(Answered(200, at=found.at), now_ms) == Done()
+
+
+def test_what_was_put_off_goes_on_when_others_are_answered_one_after_the_other():
+    retrying, exchanges = owing(3)
+    answered(retrying, limits.RETRY_WELL_AFTER - 1, 200)
+    assert all(isinstance(one.step(Waited(), 600), Wait) for one in exchanges)
+    answered(retrying, 2, 700)
+    told = [type(one.step(Waited(), 1_100)) for one in exchanges]
+    assert told == [Try, Wait, Wait], "one for each answer"
+    answered(retrying, 2, 1_200)
+    assert [one.step(Waited(), 1_600).at for one in exchanges[1:]] == ["b", "b"]
+
+
+def test_what_was_put_off_waits_while_others_fail_now_and_then():
+    retrying, exchanges = owing(3)
+    for now_ms in (200, 300):
+        answered(retrying, limits.RETRY_WELL_AFTER - 1, now_ms)
+        exchange, found = begun(retrying)
+        exchange.step(Answered(504, at=found.at), now_ms)
+    assert isinstance(exchanges[2].step(Waited(), 600), Wait)
 
 
 def test_what_is_under_way_when_an_endpoint_dies_moves_together_whatever_the_budget_holds():

@@ -11,6 +11,7 @@ from homeroom.errors import ControlError
 from homeroom.regions.fabric import Box
 from homeroom.running.route_requests import OrderAsked, RoutesAsked, Undoes
 from homeroom.traffic.detection.heartbeats import Heartbeat, write_heartbeat
+from homeroom.traffic.detection.steps import HeartbeatCame, Tick
 from homeroom.traffic.routing.orders import About, Do
 from tests.running.traffic_worlds import TrafficWorld
 
@@ -163,6 +164,37 @@ def test_operators_hear_what_is_not_there_and_why_clients_go_where_they_go(tmp_p
             await world.routes(
                 lambda: traffic.detector.statistics()["heard"] >= before + 3, "b is heard"
             )
+
+    run(story())
+
+
+def test_what_fails_in_hearing_is_told_though_ticks_go_on_and_others_are_heard(
+    tmp_path, monkeypatch
+):
+    async def story():
+        async with TrafficWorld(tmp_path, monkeypatch, "a", "b", "c") as world:
+            await world.routes(lambda: serving(world), "all serve")
+            a, failed, ticks, heard = world.traffic["a"], [], [], []
+            a._at.fabric.beating = None  # it hears within its ticks alone
+            step = a.detector.step
+
+            def faulty(event, now_ms):
+                if isinstance(event, HeartbeatCame) and event.sender == "b" and not failed:
+                    failed.append(event)
+                    raise ValueError("what it says is not told")
+                if failed:
+                    ticks.extend([event] * isinstance(event, Tick))
+                    heard.extend([event] * isinstance(event, HeartbeatCame))
+                return step(event, now_ms)
+
+            monkeypatch.setattr(a.detector, "step", faulty)
+            await world.routes(lambda: len(ticks) >= 3, "it goes on")
+            (told,) = (one.text for one in a.troubles() if "a fault of homeroom" in one.text)
+            assert "ValueError" in told
+            assert "what it says" not in told
+            await world.routes(lambda: {one.sender for one in heard} == {"b", "c"}, "all are heard")
+            monkeypatch.setattr(limits, "ROUTES_REFUSED_TOLD_MS", 0)
+            assert a.troubles() == ()
 
     run(story())
 

@@ -16,6 +16,10 @@ class Budget:
 
     It may be in debt: then the next retry waits until the debt is earned by time. Time earns ever less while retries
     are of no use: of clients that ask once in a while there may be very many, and all of them would try again together.
+
+    What was put off while much failed is a debt that a tenth of each request does not pay within the time that these
+    requests have. But to nodes that answer many requests in a row, each at once, a few more do no harm: each further
+    answer lets one go that waits. The debt stays, so that there are no more retries of what fails later.
     """
 
     def __init__(self) -> None:
@@ -26,6 +30,10 @@ class Budget:
             0  # from when on time earns: a client that makes requests finds out by these
         )
         self._lately = 0.0  # requests of the last while, the older the less
+        self._in_row = 0  # quick answers since something last failed
+        self._passes = (
+            0  # of those that wait, how many may go before their time; at most RETRY_RESERVE
+        )
 
     def earn(self, now_ms: int) -> None:
         """Earn what a request earns."""
@@ -44,6 +52,13 @@ class Budget:
         self.every_ms = min(2 * self.every_ms, limits.RETRY_EVERY_MS_MAX)
         return wait_ms
 
+    def lets_go(self) -> bool:
+        """Say whether a retry that was taken, and waits for its time, may be made now; who hears yes makes it."""
+        if not self._passes:
+            return False
+        self._passes -= 1
+        return True
+
     def owe(self, now_ms: int) -> None:
         """Take a retry that is made now, whatever is left; what is owed has a bound, or it were owed for ever."""
         self._pass(now_ms)
@@ -53,9 +68,18 @@ class Budget:
         """Return a retry that was taken and is not made."""
         self._put(1)
 
-    def good(self) -> None:
-        """Hear that a request was answered."""
+    def good(self, took_ms: int = 0) -> None:
+        """Hear that a request was answered; after many quick ones in a row each lets a retry go that waits."""
         self.every_ms = max(self.every_ms // 2, limits.RETRY_EVERY_MS)
+        self._in_row = self._in_row + 1 if took_ms <= limits.RETRY_WELL_MS else 0
+        if self._in_row > limits.RETRY_WELL_AFTER:
+            self._passes = min(self._passes + 1, limits.RETRY_RESERVE)
+        elif not self._in_row:
+            self._passes = 0
+
+    def bad(self) -> None:
+        """Hear that an attempt has failed."""
+        self._in_row = self._passes = 0
 
     def _pass(self, now_ms: int) -> None:
         before_ms = now_ms if self._at_ms is None else self._at_ms

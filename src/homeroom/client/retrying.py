@@ -208,8 +208,10 @@ class Exchange:
         self._has_moved = self._may_be_late = False
         self._has_credit = False  # whether it was lost where it was no load
         self._may_be_told_better = False  # whether nothing was said of having too much to do
-        # Until when a budget puts it off, if that may yet become less.
+        # Until when a budget puts it off at most.
         self._due_ms: int | None = None
+        # Until when it rests, as all endpoints were tried; None while some were not.
+        self._rest_ms: int | None = None
         self._why = "no answer"  # of the last attempt, in words for people
         self._home = ""  # the node that alone takes it, by its own name
         self._tried: set[str] = set()  # in this round
@@ -338,6 +340,7 @@ class Exchange:
     def _failed(self, event: Failed, now_ms: int) -> Instruction:
         url, began_ms = self._landed(event.at)
         self._failed_ms = now_ms
+        self._of.budget.bad()
         is_silent = event.loss is Loss.LATE and self._of.endpoints.is_silent(url, began_ms)
         self._of.endpoints.failed(url, event.loss, began_ms, now_ms)
         waited_ms = now_ms - began_ms
@@ -356,12 +359,13 @@ class Exchange:
             return self._again(event.why, now_ms)
         if event.status not in RETRIED:
             endpoints.answered(url, self._kind, began_ms, now_ms)
-            self._of.budget.good()
+            self._of.budget.good(now_ms - began_ms)
             for other, other_began_ms in self._flying.items():
                 endpoints.outrun(other, self._kind, other_began_ms, now_ms)
             self._flying.clear()
             return Done()
         wait_ms = event.retry_after_ms or 0
+        self._of.budget.bad()
         self._blame(url, event, began_ms, now_ms)
         concerned = endpoints.order if event.status in _OF_THE_KEY else (Endpoint(url),)
         for one in concerned:
@@ -405,18 +409,24 @@ class Exchange:
             self._tried.clear()
             self._silent.clear()
             self._asked_ms.clear()
-        elif self._may_be_told_better:
-            self._due_ms = now_ms + wait_ms
-            return self._put_off(now_ms) or self._try(now_ms)
-        return Wait(wait_ms) if is_over or wait_ms else self._try(now_ms)
+        self._rest_ms = now_ms + pause_ms if is_over else None
+        self._due_ms = now_ms + wait_ms
+        return self._put_off(now_ms) or (Wait(0) if is_over else self._try(now_ms))
 
     def _put_off(self, now_ms: int) -> Wait | None:
-        """Wait for the budget; what another request finds out meanwhile ends that."""
-        due_ms = self._due_ms
-        if due_ms is None or due_ms <= now_ms or self._knows_better(now_ms):
+        """Wait for the budget; what other requests find out meanwhile ends that."""
+        due_ms, rest_ms = self._due_ms, max(self._rest_ms or 0, now_ms)
+        if due_ms is None or due_ms <= now_ms or self._may_go_on(now_ms):
             self._due_ms = None
             return None
-        return Wait(min(due_ms - now_ms, limits.RETRY_LOOK_MS))
+        return Wait(rest_ms - now_ms or min(due_ms - now_ms, limits.RETRY_LOOK_MS))
+
+    def _may_go_on(self, now_ms: int) -> bool:
+        """Say whether what it waits for is there already."""
+        if self._rest_ms is None and self._knows_better(now_ms):
+            return True
+        is_rested = self._rest_ms is None or now_ms >= self._rest_ms
+        return is_rested and self._of.budget.lets_go()
 
     def _knows_better(self, now_ms: int) -> bool:
         """Say whether whoever is asked next has answered other requests since this one began, and nothing is wrong."""

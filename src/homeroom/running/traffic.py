@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -102,7 +103,6 @@ class RunningTraffic:
 
     Attributes
     ----------
-    trouble : what went wrong, None if nothing did
     ordering : answers operators
     """
 
@@ -130,7 +130,7 @@ class RunningTraffic:
         self._refused: tuple[int, str] | None = None
         self._is_member = True
         self._tables = self._reroutes = self._refusals = 0
-        self.trouble: str | None = None
+        self._fault: tuple[int, str] | None = None
         self._world_trouble: str | None = None
         self._table_trouble: str | None = None
         self._shares: dict[str, tuple[str, float]] = {}
@@ -157,12 +157,11 @@ class RunningTraffic:
 
     def troubles(self) -> tuple[Trouble, ...]:
         """Return what is wrong; from any thread."""
-        parts = (self.trouble, self._world_trouble, self._table_trouble, self._files.trouble)
+        parts = (self._world_trouble, self._table_trouble, self._files.trouble)
         said = [one for one in parts if one is not None]
-        if self._refused is not None:
-            at_ms, why = self._refused
-            if self._steady_ms() - at_ms < limits.ROUTES_REFUSED_TOLD_MS:
-                said.append(why)
+        since_ms = self._steady_ms() - limits.ROUTES_REFUSED_TOLD_MS
+        passing = [one for one in (self._fault, self._refused) if one is not None]
+        said += [why for at_ms, why in passing if at_ms > since_ms]
         return tuple(map(Trouble, said))
 
     def status(self) -> TrafficStatus:
@@ -223,18 +222,23 @@ class RunningTraffic:
             await asyncio.sleep(limits.DETECTOR_TICK_MS / 1_000)
 
     def _safely(self, do: Callable[[], None]) -> None:
-        """Do something that must not end this for good; a fault of ours is told, and the next tick tries again."""
+        """Do something that must not end this for good; a fault of ours is told, and the next tick tries again.
+
+        It is told for a while and not until something succeeds: what failed was one message perhaps, and ten times a
+        second something else goes well.
+        """
         try:
             do()
         except HomeroomError as error:
-            self.trouble = str(error)
+            self._fault = self._steady_ms(), str(error)
         except Exception as error:  # noqa: BLE001 - judging must go on, and the trouble is told
-            self.trouble = f"routes cannot be worked out: {kind_and_places(error)}; this is a fault of homeroom"
+            why = f"routes cannot be worked out: {kind_and_places(error)}; this is a fault of homeroom"
+            self._fault = self._steady_ms(), why
 
     def _beaten(self) -> None:
         """Hear that heartbeats have come; in any thread."""
         with contextlib.suppress(RuntimeError):  # the loop has ended
-            self._loop.call_soon_threadsafe(self._safely, self._hear)
+            self._loop.call_soon_threadsafe(self._hear)
 
     def _steady_ms(self) -> int:
         return self._at.clocks[0]()
@@ -243,20 +247,20 @@ class RunningTraffic:
 
     def _hear(self) -> None:
         for sender, body in self._at.fabric.heartbeats().items():
-            self._detect(HeartbeatCame(sender, body))
+            # One that cannot be worked with must not take the others with it.
+            self._safely(partial(self._detect, HeartbeatCame(sender, body)))
 
     def _tick(self) -> None:
         self._follow()
         self._tell()
         # What has come is heard before it is judged who is silent: also if this machine stood still until now, and its
         # clock with it.
-        self._safely(self._hear)
+        self._hear()
         self._detect(Tick())
         if self._steady_ms() >= self._due_ms:
             self._due_ms = self._steady_ms() + limits.ROUTE_TICK_MS
             self._table_trouble = None
             self._route(Healths(self.detector.health(), self._at.clocks[1]()))
-        self.trouble = None
 
     def _follow(self) -> None:
         """Go by who belongs to the world now."""
@@ -387,7 +391,7 @@ class RunningTraffic:
         # Nobody said where clients reach it, so nobody can say that they do not.
         outcome, took_ms = await self._probes.ask(url) if url else (Outcome.ANSWER, 0.0)
         ended = ProbeEnded(asked.node, asked.asked_ms, outcome, took_ms)
-        self._safely(lambda: self._detect(ended))
+        self._safely(partial(self._detect, ended))
 
 
 def _places(world: World, members: Mapping[str, str], fenced: frozenset[str]) -> dict[str, Region]:

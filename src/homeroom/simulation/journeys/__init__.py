@@ -9,6 +9,6 @@ not know.
 
 In the order of what happens: `plan` (what goes wrong), `scene` (what all share), `links` (who reaches whom), `entries`
 (what a node holds), `machine` (a node, with its vantage point), `forging` (tables that nobody should follow),
-`answering` and `shared` (kept answers, and the place where a region keeps them), `caller` (a client), `crowds` (who
-fills the nodes), `operator` (orders), `checks` (one a promise), `world`, `report`.
+`answering` and `shared` (kept answers, and the place where a region keeps them), `poisoning` (who changes these),
+`caller` (a client), `crowds` (who fills the nodes), `operator` (orders), `checks` (one a promise), `world`, `report`.
 """

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from homeroom.log.origins import Vector
 from homeroom.simulation.journeys.asking import Ask, Reply
-from homeroom.simulation.journeys.checks import STALE_MS
+from homeroom.simulation.journeys.checks import ERROR_MS, STALE_MS
 from homeroom.simulation.journeys.shared import Shared, SharedClient
 from homeroom.traffic.caching.entries import Kept
 from homeroom.traffic.caching.judging import Bounds, Want, vector_of
@@ -25,12 +25,14 @@ from homeroom.traffic.caching.steps import (
     Computed,
     Effect,
     Event,
+    Failed,
     Found,
     Keep,
     Leased,
     LookAgain,
     Looked,
     LookIn,
+    Refuse,
     Release,
     TakeLease,
     Tell,
@@ -64,12 +66,13 @@ class Answering:
         chance = Random(f"{machine.scene.plan.seed} {machine.name} {machine.life}")  # noqa: S311 - a world, no secret
         self._chance = chance
         resident: Resident[bytes, Kept] = Resident(_ENTRIES, 1 << 20)
-        bounds = Bounds(stale_ms=STALE_MS)
+        bounds = Bounds(stale_ms=STALE_MS, stale_on_error_ms=ERROR_MS)
         places = Places(has_region=True)
         self.lookup = Lookup(resident, places, bounds, lambda: 1 - chance.random())
         self._region = SharedClient(machine, shared)
         self._tickets = count(1)
-        self._waiting: dict[int, Callable[[Tell], None]] = {}
+        self._waiting: dict[int, Callable[[Tell | None], None]] = {}
+        self._bound_ms = STALE_MS  # of what is being told
         self._asks: dict[bytes, Ask] = {}  # by name of a flight, what the engine is asked
 
     def ready(self, ask: Ask, answer: Answer) -> int:
@@ -91,7 +94,14 @@ class Answering:
             return
         key, ticket = _key(ask), next(self._tickets)
         asked_ms = self._machine.scene.now_ms
-        self._waiting[ticket] = lambda found: self._tell(ask, found, answer, asked_ms)
+
+        def told(found: Tell | None) -> None:
+            if found is None:
+                answer(Reply(status=503))
+            else:
+                self._tell(ask, found, answer, asked_ms)
+
+        self._waiting[ticket] = told
         self._asks[key.name] = ask
         self._step(Asked(ticket, key, self._want(ask)))
 
@@ -115,7 +125,7 @@ class Answering:
     def _tell(self, ask: Ask, found: Tell, answer: Answer, asked_ms: int = 0) -> None:
         kept, standing, scene = found.kept, found.standing, self._machine.scene
         is_computed = found.tier is Tier.ENGINE
-        scene.checks.told(self._machine, ask, found)
+        scene.checks.told(self._machine, ask, found, self._bound_ms)
         if asked_ms:
             scene.checks.waited(self._machine, scene.now_ms - asked_ms)
         vector = vector_of(kept, found.want, standing)
@@ -132,16 +142,19 @@ class Answering:
     def _step(self, event: Event) -> None:
         if not self._machine.is_up or self._life != self._machine.life:
             return
-        self._do(self.lookup.step(event, self._machine.wall_ms))
+        effects = self.lookup.step(event, self._machine.wall_ms)
+        self._bound_ms = ERROR_MS if isinstance(event, Failed) else STALE_MS
+        self._do(effects)
+        self._bound_ms = STALE_MS
         self.lookup.check_invariants()
 
     def _do(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
             match effect:
-                case Tell(ticket=ticket):
+                case Tell(ticket=ticket) | Refuse(ticket=ticket):
                     waiting = self._waiting.pop(ticket, None)
                     if waiting is not None:
-                        waiting(effect)
+                        waiting(effect if isinstance(effect, Tell) else None)
                 case LookIn(key=key):
                     self._look(key)
                 case TakeLease(key=key):
@@ -175,6 +188,10 @@ class Answering:
         """Compute an answer from what is folded now; it is there a while later."""
         ask, machine = self._asks[key.name], self._machine
         cost_ms = self._chance.choice(_COST_MS)
+        if machine.hold.broken:
+            failed = Failed(key.name, OSError("the engine has failed"))
+            machine.scene.agenda.after(cost_ms, self._step, failed)
+            return
         made_ms = machine.wall_ms
         kept = Kept(
             value=machine.disk.answer(ask.tenant, ask.scope, ask.question),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Final
 
+from homeroom import limits
 from homeroom.client.connecting import asked_for_routes
 from homeroom.client.discovery import Discovery
 from homeroom.client.endpoints import Endpoints
@@ -94,7 +95,8 @@ class Caller:
         self._tenant = self._chance.choice(_TENANTS)
         self.token: Token | None = None
         self.open: dict[int, Journey] = {}
-        self.asked = self.retried = 0
+        self.asked = self.retried = self.calm = 0
+        self._in_row = 0
 
     def begin(self, until_ms: int) -> None:
         """Ask for the first time in a moment, and then until a time."""
@@ -175,6 +177,11 @@ class Caller:
         if not (is_moved or is_near_end or isinstance(event, Late)):
             self.retried += 1
 
+    def _hear_how(self, is_well: int) -> None:
+        """Count attempts that were answered after many in a row were: by each a retry may be made that is owed."""
+        self._in_row = self._in_row + 1 if is_well else 0
+        self.calm += self._in_row > limits.RETRY_WELL_AFTER
+
     def _watch(self, number: int, journey: Journey) -> None:
         """Say `Late` when nothing has happened for as long as the exchange says."""
         late_ms, turn = journey.exchange.late_in_ms, journey.turn
@@ -200,10 +207,12 @@ class Caller:
                 is_back = self._scene.at(found.at).life != life or what.why.endswith(GONE)
                 gone = GONE if is_back else ""
                 journey.path.append(f"{self._scene.now_ms - journey.began_ms}:{what.loss}{gone}")
+                self._hear_how(0)
                 self._step(number, what)
                 return
             journey.path.append(f"{self._scene.now_ms - journey.began_ms}:{_said(what)}")
             journey.last = what
+            self._hear_how(what.status < 400)
             self._step(number, Answered(what.status, what.retry_after_ms, found.at))
 
         self._wires.send(journey.ask, found, landed)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from homeroom.simulation.journeys.machine import Machine
     from homeroom.simulation.journeys.scene import Scene
 
-__all__ = ["ANSWER_MS_MAX", "GONE", "SHED", "SOON_MS", "STALE_MS", "Checks", "Told"]
+__all__ = ["ANSWER_MS_MAX", "ERROR_MS", "GONE", "SHED", "SOON_MS", "STALE_MS", "Checks", "Told"]
 
 SOON_MS: Final = 8_000
 ANSWER_MS_MAX: Final = 1_200
@@ -41,6 +41,8 @@ GONE: Final = "-"
 """Stands after a failure of a request whose machine, or link, was gone and is back: who asked hears nothing of that."""
 STALE_MS: Final = 2_000
 """For how long a node of a world tells an answer that is not current."""
+ERROR_MS: Final = 6_000
+"""And for how long where its engine fails."""
 _SHOWN_MAX: Final = 20
 _SPREAD_MS: Final = 6_000
 _SETTLED_MS: Final = 12_000
@@ -72,7 +74,8 @@ class Checks:
     ----------
     broken : promises that were broken, in words
     ended_requests : how requests ended, in the order of their ends
-    tables, computed : how many tables were made, and how often an engine computed
+    tables, computed, told_on_error : how many tables were made, how often an engine computed, and how often an old
+        answer was told because one had failed
     answers : by tier and standing how many were told
     """
 
@@ -81,7 +84,7 @@ class Checks:
         self._scene: Scene
         self.broken: list[str] = []
         self.ended_requests: list[Told] = []
-        self.tables = self.computed = 0
+        self.tables = self.computed = self.told_on_error = 0
         self.answers: Counter[str] = Counter()
         self._genuine: set[bytes] = set()
         self._generations: dict[str, int] = {}
@@ -222,13 +225,15 @@ class Checks:
 
     # --- answers -----------------------------------------------------------------------------------------------------
 
-    def told(self, machine: "Machine", ask: Ask, found: Tell) -> None:
-        """Hear what a node tells, and what it had folded when it was asked."""
+    def told(self, machine: "Machine", ask: Ask, found: Tell, bound_ms: int) -> None:
+        """Hear what a node tells, what it had folded when it was asked, and how old that may be."""
         kept, now_ms = found.kept, self._now_ms()
         self.answers[f"{found.tier}_{found.standing}"] += 1
+        is_on_error = found.standing is Standing.STALE and bound_ms > STALE_MS
+        self.told_on_error += is_on_error
         if not kept.applied.covers(found.want.floor):
             self._break(f"{machine.name} tells what it knows to be taken back, of {ask.tenant}")
-        if found.standing is Standing.STALE and now_ms - kept.newest > STALE_MS:
+        if found.standing is Standing.STALE and now_ms - kept.newest > bound_ms:
             self._break(f"{machine.name} tells an old answer that is {now_ms - kept.newest} ms old")
 
     def filled(self, machine: "Machine", before: Vector, after: Vector) -> None:
@@ -291,7 +296,7 @@ class Checks:
                 if is_late and journey.ask.lag_ms_max is None:
                     self._break(f"{caller.name} still waits: {path}")
             most = limits.RETRY_RESERVE + limits.RETRIES_PER_REQUEST * caller.asked
-            most += now_ms / limits.RETRY_EVERY_MS + 1
+            most += now_ms / limits.RETRY_EVERY_MS + 1 + caller.calm
             if caller.retried > most:
                 self._break(
                     f"{caller.name} has retried {caller.retried} times in {caller.asked} requests"

@@ -69,7 +69,7 @@ class Hold:
 
     Attributes
     ----------
-    down, refuses, held : it is dead, answers only errors, sends no entries
+    down, refuses, held, broken : it is dead, answers only errors, sends no entries, its engine fails
     slow_ms : what each slow fault adds
     stopped_by : the kind of its last death
     """
@@ -77,6 +77,7 @@ class Hold:
     down: int = 0
     refuses: int = 0
     held: int = 0
+    broken: int = 0
     slow_ms: list[float] = field(default_factory=list)
     is_silent: int = 0
 
@@ -170,7 +171,7 @@ class Machine:
     def is_good(self) -> bool:
         """Whether it answers whoever reaches it, without much delay."""
         is_slow = self.slow_ms > 0 or self.load > _FULL
-        return self.is_up and not self.hold.refuses and not is_slow
+        return self.is_up and not (self.hold.refuses or self.hold.broken) and not is_slow
 
     # --- the vantage point -------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from homeroom.simulation.journeys.crowds import Crowds
 from homeroom.simulation.journeys.forging import Forger
 from homeroom.simulation.journeys.machine import Machine
 from homeroom.simulation.journeys.plan import Fault, Kind
+from homeroom.simulation.journeys.poisoning import Poisoner
 from homeroom.simulation.journeys.scene import Scene
 from homeroom.traffic.detection.heartbeats import Heartbeat, write_heartbeat
 from homeroom.traffic.routing.orders import About, Do, Order, Orders, write_orders
@@ -21,8 +22,10 @@ _LOOK_MS: Final = 500
 _STOPPED_MS: Final = 1_500
 _MORE: Final = 1.6
 _STRANGE_MS: Final = 700
+_POISON_MS: Final = 40
 _QUIET_KINDS: Final = frozenset(
     {Kind.DRAIN_NODE, Kind.DRAIN_REGION, Kind.EVACUATE, Kind.FORGED, Kind.STRANGER, Kind.CLOCK}
+    | {Kind.ENGINE_FAILS}
     | {kind for kind in Kind if kind.name.startswith("TIER")}
 )
 """What makes no node know less of another."""
@@ -56,6 +59,8 @@ class Operator:
             Kind.TIER_HUNG: self._tier,
             Kind.TIER_FLUSHED: self._tier,
             Kind.TIER_SLOW: self._tier,
+            Kind.TIER_POISONED: self._poison,
+            Kind.ENGINE_FAILS: self._break,
             Kind.DRAIN_NODE: self._drain,
             Kind.DRAIN_REGION: self._order,
             Kind.EVACUATE: self._order,
@@ -141,6 +146,20 @@ class Operator:
                     shared.slow_ms.append(fault.amount)
                 case _:
                     shared.slow_ms.remove(fault.amount)
+
+    def _poison(self, fault: Fault, by: int) -> None:
+        for region in fault.ones if by > 0 else ():
+            poisoner = Poisoner(self._scene.shared[region], self._chance)
+            self._keep_poisoning(poisoner, fault.end_ms)
+
+    def _keep_poisoning(self, poisoner: Poisoner, end_ms: int) -> None:
+        poisoner.poison(self._scene.now_ms)
+        if self._scene.now_ms + _POISON_MS < end_ms:
+            self._scene.agenda.after(_POISON_MS, self._keep_poisoning, poisoner, end_ms)
+
+    def _break(self, fault: Fault, by: int) -> None:
+        for machine in self._machines(fault):
+            machine.hold.broken += by
 
     # --- heartbeats that nobody should believe -----------------------------------------------------------------------
 

@@ -19,6 +19,8 @@ BEGIN_MS: Final = 7_000
 """Until then nothing goes wrong: the nodes hear each other, and the first tables are made."""
 _CALM_MS: Final = 22_000
 _STORM_MS: Final = (10_000, 24_000)
+_KEPT_SHARE: Final = 0.35
+"""In so many worlds what keeps answers goes wrong too, or what makes them."""
 
 
 class Kind(StrEnum):
@@ -39,9 +41,15 @@ class Kind(StrEnum):
     TIER_HUNG = "a region's cache hangs"
     TIER_FLUSHED = "a region's cache is flushed"
     TIER_SLOW = "slow fills"
+    TIER_POISONED = "a region's cache is poisoned"
+    ENGINE_FAILS = "an engine fails"
     DRAIN_NODE = "a node is drained and stopped"
     DRAIN_REGION = "a region is drained"
     EVACUATE = "a region is evacuated"
+
+
+_OF_ANSWERS: Final = (Kind.TIER_POISONED, Kind.ENGINE_FAILS)
+_FIRST: Final = tuple(kind for kind in Kind if kind not in _OF_ANSWERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +140,13 @@ def make_journey_plan(
     now_ms = BEGIN_MS + chance.randint(0, 1_500)
     end_ms = BEGIN_MS + shape.storm_ms
     # A world has a few kinds of trouble, so that each is also seen without most of the others.
-    some = kinds or tuple(chance.sample(tuple(Kind), chance.randint(1, 6)))
+    some = kinds or tuple(chance.sample(_FIRST, chance.randint(1, 6)))
     while now_ms < end_ms:
         kind = chance.choice(some)
         faults.append(_DRAWN[kind](chance, plan, now_ms, end_ms))
         now_ms += int(chance.expovariate(1 / gap_ms)) + 1
+    if not kinds:
+        faults = sorted([*faults, *_of_answers(plan, end_ms)], key=lambda one: one.begin_ms)
     return JourneyPlan(
         seed=seed,
         places=places,
@@ -147,6 +157,15 @@ def make_journey_plan(
         demand=plan.demand,
         faults=tuple(faults),
     )
+
+
+def _of_answers(plan: JourneyPlan, end_ms: int) -> list[Fault]:
+    """Draw what goes wrong with answers beside all else; by a chance of its own, so that the rest of a seed stays."""
+    chance = Random(f"{plan.seed} answers")  # noqa: S311 - a world, no secret
+    if chance.random() >= _KEPT_SHARE:
+        return []
+    times = sorted(chance.randint(BEGIN_MS, end_ms - 1) for _ in range(chance.randint(1, 4)))
+    return [_DRAWN[chance.choice(_OF_ANSWERS)](chance, plan, at_ms, end_ms) for at_ms in times]
 
 
 # --- how each kind is drawn ------------------------------------------------------------------------------------------
@@ -217,6 +236,8 @@ _DRAWN: Final[dict[Kind, Callable[[Random, JourneyPlan, int, int], Fault]]] = {
     Kind.TIER_HUNG: _about_region(Kind.TIER_HUNG),
     Kind.TIER_FLUSHED: _about_region(Kind.TIER_FLUSHED),
     Kind.TIER_SLOW: _about_region(Kind.TIER_SLOW),
+    Kind.TIER_POISONED: _about_region(Kind.TIER_POISONED),
+    Kind.ENGINE_FAILS: _about_node(Kind.ENGINE_FAILS),
     Kind.DRAIN_NODE: _about_node(Kind.DRAIN_NODE),
     Kind.DRAIN_REGION: _about_region(Kind.DRAIN_REGION),
     Kind.EVACUATE: _about_region(Kind.EVACUATE),

@@ -1,15 +1,19 @@
-"""The place where the nodes of a region keep answers for each other: it can be lost, hang, be flushed or be slow.
+"""The place where the nodes of a region keep answers for each other: it can be lost, hang, be flushed, slow, poisoned.
 
 It stands for a Redis with what `homeroom.adapters.redis_tier` does there: a value takes the place of another in one
 step and only if it is not older, a lease ends by itself, and each node has a circuit breaker before it. What is kept is
-kept as bytes, so that nothing comes out but what was written down.
+kept as bytes, sealed as there, so that nothing comes out but what was written down. (The nonces of seals are drawn by
+the machine and not by the seed: no byte of them decides anything.)
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from homeroom import limits
+from homeroom.adapters.sealed_values import ValueSeal
+from homeroom.errors import EntryError
 from homeroom.traffic.caching.breaker import Breaker, Outcome
 from homeroom.traffic.caching.entries import Kept, pack, replaces, unpack
 from homeroom.traffic.caching.keys import CacheKey
@@ -19,11 +23,20 @@ if TYPE_CHECKING:
     from homeroom.simulation.journeys.machine import Machine
     from homeroom.simulation.regions.agenda import Agenda
 
-__all__ = ["TIMEOUT_MS", "Shared", "SharedClient"]
+__all__ = ["TIMEOUT_MS", "Lying", "Shared", "SharedClient"]
 
 _T = TypeVar("_T")
 TIMEOUT_MS: Final = 25
 _WAY_MS: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Lying:
+    """What lies under a key: bytes, until when."""
+
+    key: CacheKey
+    content: bytes
+    until_ms: int
 
 
 @dataclass(slots=True)
@@ -32,32 +45,51 @@ class Shared:
 
     Attributes
     ----------
-    values : by name what is kept, and until when
+    place : of all values in it
+    values : by name what is kept
     leases : by name who has it, and until when
     lost, hung : how many faults say so
     slow_ms : what each slow fault adds to a fill
+    poisoned : how many values were found that no node had put there
     """
 
-    values: dict[bytes, tuple[bytes, int]] = field(default_factory=dict)
+    place: str
+    values: dict[bytes, Lying] = field(default_factory=dict)
     leases: dict[bytes, tuple[str, int]] = field(default_factory=dict)
     lost: int = 0
     hung: int = 0
     slow_ms: list[float] = field(default_factory=list)
+    poisoned: int = 0
+    _seals: dict[str, ValueSeal] = field(default_factory=dict)
 
     def flush(self) -> None:
         """Forget all."""
         self.values.clear()
         self.leases.clear()
 
-    def get(self, name: bytes, now_ms: int) -> Kept | None:
-        """Return what is kept under a name."""
-        found = self.values.get(name)
-        return None if found is None or now_ms >= found[1] else unpack(name, found[0])
+    def get(self, key: CacheKey, now_ms: int) -> Kept | None:
+        """Return what is kept under a key; what does not open is none."""
+        found = self.values.get(key.name)
+        if found is None or now_ms >= found.until_ms:
+            return None
+        try:
+            return unpack(key.name, self._seal(key.tenant).opened(key.name, found.content))
+        except EntryError:
+            self.poisoned += 1
+            return None
 
-    def put(self, name: bytes, kept: Kept, now_ms: int, life_ms: int) -> None:
+    def put(self, key: CacheKey, kept: Kept, now_ms: int, life_ms: int) -> None:
         """Keep an answer, unless there is one that it does not replace."""
-        if replaces(kept, self.get(name, now_ms)):
-            self.values[name] = pack(name, kept), now_ms + life_ms
+        if replaces(kept, self.get(key, now_ms)):
+            content = self._seal(key.tenant).sealed(key.name, pack(key.name, kept))
+            self.values[key.name] = Lying(key, content, now_ms + life_ms)
+
+    def _seal(self, tenant: str) -> ValueSeal:
+        found = self._seals.get(tenant)
+        if found is None:
+            key = hashlib.sha256(tenant.encode()).digest()
+            found = self._seals[tenant] = ValueSeal(key, self.place)
+        return found
 
     def lease(self, name: bytes, mark: str, now_ms: int) -> Lease:
         """Give a lease, if nobody has it."""
@@ -90,7 +122,7 @@ class SharedClient:
 
     def get(self, key: CacheKey, then: Callable[[Kept | None], None]) -> None:
         """Look for an answer; ``then`` hears None for nothing, and where that cannot be said."""
-        self._within(0, lambda: self._shared.get(key.name, self._agenda.now_ms), then, None)
+        self._within(0, lambda: self._shared.get(key, self._agenda.now_ms), then, None)
 
     def lease(self, key: CacheKey, then: Callable[[Lease], None]) -> None:
         """Ask to be the one who makes an answer."""
@@ -108,9 +140,9 @@ class SharedClient:
 
     def _put(self, key: CacheKey, kept: Kept, life_ms: int) -> None:
         now_ms = self._agenda.now_ms
-        before = self._shared.get(key.name, now_ms)
-        self._shared.put(key.name, kept, now_ms, life_ms)
-        after = self._shared.get(key.name, now_ms)
+        before = self._shared.get(key, now_ms)
+        self._shared.put(key, kept, now_ms, life_ms)
+        after = self._shared.get(key, now_ms)
         if before is not None and after is not None:
             self._machine.scene.checks.filled(self._machine, before.applied, after.applied)
 

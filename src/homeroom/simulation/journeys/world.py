@@ -86,7 +86,7 @@ def _made(plan: JourneyPlan) -> Scene:
         links=Links(plan, chance),
         checks=Checks(lambda: agenda.now_ms),
         regions=regions_of(plan),
-        shared={place.name: Shared() for place in plan.places},
+        shared={place.name: Shared(place.name) for place in plan.places},
     )
     nodes = [(name, place.name) for place in plan.places for name in plan.nodes_of(place.name)]
     for number, (name, region) in enumerate(nodes):
@@ -110,6 +110,8 @@ def _run(scene: Scene, callers: list[Caller]) -> JourneyRun:
         "retried": sum(caller.retried for caller in callers),
         "tables": checks.tables,
         "computed": checks.computed,
+        "told_on_error": checks.told_on_error,
+        "poisoned": sum(one.poisoned for one in scene.shared.values()),
         **{f"from_{where}": number for where, number in sorted(checks.answers.items())},
         "happened": scene.agenda.happened,
     }
