@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +36,10 @@ def test_all_plans_of_load_are_run_and_told(capsys, monkeypatch):
     assert told.count("  pass  p99_ms < 100 ms: 50, margin +50.0%") == 3
     assert "load-3: pass\n" in told
     assert "  note: a note" in told
+    page = Path("proving/report.md").read_text()
+    assert "load-3" in page
+    assert "homeroom prove load --quick" in page
+    assert "load-3" in Path("proving/report.html").read_text()
 
 
 @pytest.mark.parametrize(("learners", "plan"), [(10, "load-1"), (2_000_000, "load-2")])

@@ -1,5 +1,6 @@
 """``homeroom prove``: load tests and others, by plans that say what must hold; each ends in pass or fail."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,7 @@ def command(**flags: Any) -> int:  # noqa: ANN401 - click passes what the option
     with an independent computation. ``geography`` and ``resilience`` are not there yet. What cannot be run is refused
     before anything starts. Ctrl-C ends a run with what was measured until then, which is partial and has not passed.
     """
+    from homeroom.provers.pages import leave_pages
     from homeroom.provers.running import Proving, check, run_plan
     from homeroom.proving.targets import parse_target
 
@@ -80,11 +82,21 @@ def command(**flags: Any) -> int:  # noqa: ANN401 - click passes what the option
             _show(found[-1])
         if found[-1].is_partial:
             break
+    leave_pages(how.report, found, _again(flags))
     if flags["json_target"]:
         write_json({"results": [one.to_json() for one in found]}, flags["json_target"])
     if found[-1].is_partial:
         return status.INTERRUPTED
     return status.CLEAN if all(one.has_passed for one in found) else status.WRONG
+
+
+def _again(flags: dict[str, Any]) -> str:
+    """Return the command that runs the same again."""
+    words = ["homeroom", "prove", flags["test"]]
+    words += ["--quick"] if flags["quick"] else []
+    words += ["--learners", str(flags["learners"])] if flags["learners"] else []
+    words += ["--plan", str(flags["plan_file"])] if flags["plan_file"] else []
+    return shlex.join(words)
 
 
 def _show(results: "Results") -> None:
