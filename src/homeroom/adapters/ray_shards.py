@@ -166,6 +166,11 @@ class RayCluster:
             object_store_memory=_STORE_BYTES,
             **quiet,
         )
+        if ray.util.get_node_ip_address() != _LOOPBACK:
+            self.__exit__()
+            raise SettingsError(
+                "Ray listens to other machines: it was imported before shards were asked for; start them first"
+            )
         return self
 
     def __exit__(self, *_: object) -> None:

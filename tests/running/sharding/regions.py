@@ -21,6 +21,7 @@ from homeroom.running.sharding.local import LocalEngine
 from homeroom.running.sharding.region import ShardedEngine
 from homeroom.running.sharding.shard import Shard, open_shard
 from homeroom.running.sharding.shard_files import ShardFiles
+from homeroom.scaling.placing import Machine
 from homeroom.scaling.slots import Slots
 from tests.running.nodes import batch, running
 
@@ -116,7 +117,12 @@ class Here:
         self._pool = ThreadPoolExecutor(8)
 
     def _call(self, work: Callable[[], object]) -> _Awaited:
-        return _Awaited(self._pool.submit(work))
+        try:
+            return _Awaited(self._pool.submit(work))
+        except RuntimeError:  # it was stopped
+            gone: Future[Any] = Future()
+            gone.set_exception(ShardsAwayError("it is gone"))
+            return _Awaited(gone)
 
     def open(self, life, stated):
         return self._call(lambda: self.shard.open(life, stated))
@@ -135,7 +141,7 @@ class Here:
         return call(*pickle.loads(pickle.dumps(given)))()
 
     def end(self, session):
-        self._pool.submit(self.shard.end, session)
+        self._call(lambda: self.shard.end(session))
 
     def upkeep(self):
         return self._call(self.shard.upkeep)
@@ -148,6 +154,24 @@ class Here:
 
     def stop(self):
         self._pool.shutdown(wait=False)
+
+
+class Threads:
+    """A cluster of machines that are names alone: all shards are threads of this process."""
+
+    def __init__(self, path: Path, keys: Path, shards: int, *names: str) -> None:
+        self.names, self.started = list(names) or ["here"], []
+        self._path, self._keys, self._shards = path, keys, shards
+
+    def start(self, number: int, node: str) -> Here:
+        place = self._path / f"{self._shards}-kept-{number}"
+        worker = Here(number, open_shard(place, self._keys, Slots(number, self._shards)))
+        worker.node = node or self.names[number % len(self.names)]
+        self.started.append((number, worker.node))
+        return worker
+
+    def machines(self) -> tuple[Machine, ...]:
+        return tuple(Machine(name, 2) for name in self.names)
 
 
 def local(path: Path) -> LocalEngine:

@@ -148,6 +148,14 @@ class ShardedEngine:
             self.lost[number] = why
             worker.stop()
 
+    def take(self, worker: Worker) -> None:
+        """Have a shard in the place of the one of its number, which is stopped; it has folded all that is applied."""
+        before = self.present.get(worker.number)
+        self.present[worker.number] = worker
+        self.lost.pop(worker.number, None)
+        if before is not None:
+            before.stop()
+
     # --- questions ---------------------------------------------------------------------------------------------------
 
     def ask(self, tenant: str, question: Question, missing: Missing = Missing.REFUSED) -> Gathered:
@@ -165,13 +173,7 @@ class ShardedEngine:
         """Ask until all who are asked answer; return the answer, up to what it goes, and who is missing in it."""
         late: dict[int, str] = {}
         while True:
-            members = [one for number, one in sorted(self.present.items()) if number not in late]
-            away = {**self.lost, **late}
-            if away and (missing is Missing.REFUSED or not members):
-                raise ShardsAwayError(
-                    f"{len(away)} of {self.shards} shards are away, and what all learners come to is not known: "
-                    f"{'; '.join(f'shard {number}: {why}' for number, why in sorted(away.items()))}; ask again"
-                )
+            members, away = self._members(late, missing)
             session = secrets.token_hex(8)
             asked = Asked(session, tenant, question, Vector(), then)
             try:
@@ -181,8 +183,29 @@ class ShardedEngine:
                     self.lose(members[place - 1].number, str(error))
             except ShardsAwayError:
                 assert late, "it says who did not answer"
+                self._forgive(members, late)
             else:
                 return answer, applied, away
+
+    def _members(
+        self, late: Mapping[int, str], missing: Missing
+    ) -> tuple[list[Worker], dict[int, str]]:
+        """Return who is asked, and why others are not. Raises `ShardsAwayError` if they may not be missing."""
+        members = [one for number, one in sorted(self.present.items()) if number not in late]
+        away = {**self.lost, **late}
+        if away and (missing is Missing.REFUSED or not members):
+            told = "; ".join(f"shard {number}: {why}" for number, why in sorted(away.items()))
+            raise ShardsAwayError(
+                f"{len(away)} of {self.shards} shards are away, and what all learners come to is not known: {told}; "
+                f"ask again"
+            )
+        return members, away
+
+    def _forgive(self, members: Sequence[Worker], late: dict[int, str]) -> None:
+        """Leave nobody out in whose place another is by now: it has moved."""
+        for member in members:
+            if self.present.get(member.number, member) is not member:
+                late.pop(member.number, None)
 
     def _asked(
         self, asked: Asked, members: Sequence[Worker], late: dict[int, str]

@@ -12,6 +12,7 @@ import msgspec
 
 from homeroom.adapters.threads import ThreadRun
 from homeroom.adapters.whole_files import whole_file
+from homeroom.errors import KeyFileError
 from homeroom.log.control import Control
 from homeroom.log.origins import Vector
 from homeroom.node.folding import TenantState
@@ -87,7 +88,11 @@ class ShardFiles:
     def _have_key(self, name: str) -> None:
         """Have the tenant's key where snapshots look for it: a link, so that it lies in one place alone."""
         there, here = (Snapshots(one, ThreadRun(1)).place(name) for one in (self._keys, self._path))
+        if not there.key_path.exists():
+            raise KeyFileError(
+                f"{there.key_path} is missing, and with another key a shard would find nobody and nothing by name"
+            )
         here.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not here.key_path.exists() and there.key_path.exists():
+        if not here.key_path.exists():
             here.key_path.symlink_to(there.key_path.resolve())
         self._snapshots.key(name)
