@@ -45,9 +45,8 @@ def who_is_heard_again_is_well_again_whatever_was_asked_in_the_cut(detector):
     lab.run(7_600)
     lab.cut.clear()
     lab.answers["c1"] = (Outcome.ANSWER, 800)
-    lab.run(
-        3_100
-    )  # until both hear each other and know it, and two seconds; the first answer comes later
+    # Until both hear each other and know it, and two seconds; the first answer comes later.
+    lab.run(3_100)
     all_are(lab, "c1", FINE)
 
 
