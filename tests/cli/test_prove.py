@@ -1,13 +1,17 @@
 """``homeroom prove`` says pass or fail by its exit status, and refuses what cannot be before it starts."""
 
 import json
+import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from homeroom.cli import main, status
 from homeroom.provers import running
+from homeroom.provers.years import SHIPPED
+from homeroom.proving import year
 from homeroom.proving.criteria import Comparison, Criterion, Measured, judge
 from homeroom.proving.results import Results
 
@@ -90,3 +94,33 @@ def test_what_cannot_be_run_is_refused_before_it_starts(arguments, said, capsys,
     monkeypatch.setattr(running, "run_plan", lambda plan, how: pytest.fail("it was started"))
     assert main(["prove", *arguments]) == status.FAILED
     assert said in capsys.readouterr().err
+
+
+def test_a_run_that_is_worse_than_those_before_it_fails_until_it_is_accepted(capsys, monkeypatch):
+    figure = 20
+
+    def measured(plan, how):
+        return results(plan.name, figure)
+
+    monkeypatch.setattr(running, "run_plan", measured)
+    for _ in range(8):
+        assert main(["prove", "load", "--quick"]) == status.CLEAN
+    figure = 80
+    assert main(["prove", "load", "--quick"]) == status.WRONG
+    told = capsys.readouterr().out
+    assert "worse than before: load-1: p99_ms, 4.00 times as bad (20, now 80)" in told
+    assert "4.00 times as bad as in earlier runs" in Path("proving/report.md").read_text()
+    assert main(["prove", "load", "--quick", "--accept"]) == status.CLEAN
+    assert main(["prove", "load", "--quick"]) == status.CLEAN
+
+
+def test_a_year_is_told_and_what_may_be_claimed_is_the_exit_status(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(year, "model_year", partial(year.model_year, years=200))
+    monkeypatch.setattr(year, "cheapest_way", partial(year.cheapest_way, years=200))
+    assert main(["prove", "year", "--json", "-"]) == status.WRONG
+    told = json.loads(capsys.readouterr().out)
+    assert told["cheapest_way"]["changes"]
+    calm = tmp_path / "calm.toml"
+    calm.write_text(re.sub(r"per_year = \S+", "per_year = 0", SHIPPED.read_text()))
+    assert main(["prove", "year", "--setup", str(calm)]) == status.CLEAN
+    assert "five nines may be claimed" in capsys.readouterr().out

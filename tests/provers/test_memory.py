@@ -3,7 +3,7 @@
 import pytest
 
 from homeroom.errors import ProvingError
-from homeroom.provers.memory import accept, histories, remember
+from homeroom.provers.memory import accept, compare, histories, remember
 from homeroom.proving.regressions import Better, find_regressions
 from tests.proving.report.documents import document, finding
 
@@ -33,11 +33,31 @@ def test_figures_come_back_in_order_with_the_way_they_should_go(path):
 
 
 def test_runs_of_other_plans_targets_and_machines_are_not_compared(path):
-    others = {"name": "other", "target": "processes", "machine": {"processors": 64}}
+    others = {
+        "name": "other",
+        "target": "processes",
+        "machine": {"processors": 64},
+        "plan": {"run": {"learners": 10}},
+    }
     for name, value in others.items():
         remember(path, run(1.0, **{name: value}))
     remember(path, run(2.0))
     assert histories(path, run(0.0))["p99_ms"].figures == [2.0]
+
+
+def test_versions_and_load_make_no_other_machine(path):
+    for load in (0.1, 3.0):
+        remember(path, run(1.0, machine={"processors": 2, "load": load, "versions": {"a": load}}))
+    assert len(histories(path, run(0.0))["p99_ms"].figures) == 2
+
+
+def test_what_became_worse_is_named_by_plan_and_criterion(path):
+    for _ in range(8):
+        assert compare(path, [run(10.0)]) == []
+    assert compare(path, [run(500.0, is_partial=True)]) == []
+    (worse,) = compare(path, [run(40.0)])
+    assert worse.name == "three: p99_ms"
+    assert worse.times == pytest.approx(4)
 
 
 def test_a_partial_run_and_a_figure_that_is_missing_are_not_remembered(path):

@@ -11,11 +11,12 @@ from homeroom.cli.output import STDOUT, json_option, write_json
 
 if TYPE_CHECKING:
     from homeroom.proving.plans import GeographyPlan, LoadPlan, ResiliencePlan
+    from homeroom.proving.regressions import Regression
     from homeroom.proving.results import Results
 
 __all__ = ["command"]
 
-_TESTS = ("load", "geography", "resilience", "all")
+_TESTS = ("load", "geography", "resilience", "all", "year")
 
 
 @click.command()
@@ -55,6 +56,18 @@ _TESTS = ("load", "geography", "resilience", "all")
     help="Where results and evidence are left.",
 )
 @click.option("--quick", is_flag=True, help="Run the short form: fewer learners, less time.")
+@click.option(
+    "--accept",
+    "is_accepted",
+    is_flag=True,
+    help="Take what is measured now for the level that later runs are compared with.",
+)
+@click.option(
+    "--setup",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Model the year of this world (TOML) instead of the shipped one.",
+)
 @json_option
 def command(**flags: Any) -> int:  # noqa: ANN401 - click passes what the options define
     """Run plans of the proving ground; each criterion ends in pass or fail, with the figure and its margin.
@@ -62,7 +75,11 @@ def command(**flags: Any) -> int:  # noqa: ANN401 - click passes what the option
     ``load`` analyses learners over and over while their events arrive and questions are asked, and compares answers
     with an independent computation. ``geography`` and ``resilience`` are not there yet. What cannot be run is refused
     before anything starts. Ctrl-C ends a run with what was measured until then, which is partial and has not passed.
+    A run that is worse than the runs before it in the same report fails too. ``year`` runs nothing: it models how
+    available a year of regions is, and what would reach five nines.
     """
+    if flags["test"] == "year":
+        return _year(flags)
     from homeroom.provers.pages import leave_pages
     from homeroom.provers.running import Proving, check, run_plan
     from homeroom.proving.targets import parse_target
@@ -82,12 +99,47 @@ def command(**flags: Any) -> int:  # noqa: ANN401 - click passes what the option
             _show(found[-1])
         if found[-1].is_partial:
             break
-    leave_pages(how.report, found, _again(flags))
+    worse = _compare(how.report, found, flags)
+    leave_pages(how.report, found, worse, _again(flags))
     if flags["json_target"]:
         write_json({"results": [one.to_json() for one in found]}, flags["json_target"])
     if found[-1].is_partial:
         return status.INTERRUPTED
-    return status.CLEAN if all(one.has_passed for one in found) else status.WRONG
+    return status.CLEAN if all(one.has_passed for one in found) and not worse else status.WRONG
+
+
+def _compare(report: Path, found: list["Results"], flags: dict[str, Any]) -> list["Regression"]:
+    """Remember runs, and say what became worse since earlier ones."""
+    from homeroom.provers.memory import MEMORY, accept, compare
+
+    documents = [one.to_json() for one in found]
+    if flags["is_accepted"]:
+        for one in documents:
+            accept(report / MEMORY, one)
+        return []
+    worse = compare(report / MEMORY, documents)
+    if flags["json_target"] != STDOUT:
+        for shift in worse:
+            click.echo(
+                f"worse than before: {shift.name}, {shift.times:.2f} times as bad "
+                f"({shift.before:.4g}, now {shift.after:.4g})"
+            )
+    return worse
+
+
+def _year(flags: dict[str, Any]) -> int:
+    """Model a year and say what it comes to; whether five nines may be claimed is the exit status."""
+    from homeroom.provers.years import SHIPPED, read_setup_file, year_document, year_lines
+    from homeroom.proving.year import cheapest_way, model_year
+
+    setup = read_setup_file(flags["setup"] or SHIPPED)
+    outcome = model_year(setup, seed=1)
+    way = None if outcome.is_five_nines else cheapest_way(setup, seed=1)
+    if flags["json_target"] != STDOUT:
+        click.echo("\n".join(year_lines(outcome, way)))
+    if flags["json_target"]:
+        write_json(year_document(outcome, way), flags["json_target"])
+    return status.CLEAN if outcome.is_five_nines else status.WRONG
 
 
 def _again(flags: dict[str, Any]) -> str:

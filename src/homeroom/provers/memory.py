@@ -1,23 +1,28 @@
 """What earlier runs measured, in one file: a line a run, only ever added to, and read when a later run is compared.
 
-Runs are compared with those of the same plan, target and machine. A level that is meant to be worse is accepted: from
-then on the runs before are history that nobody compares with.
+Runs are compared with those of the same plan, size, target and kind of machine. A level that is meant to be worse is
+accepted: from then on the runs before are history that nobody compares with.
 """
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from homeroom import limits
 from homeroom.errors import ProvingError
-from homeroom.proving.regressions import Better, History
+from homeroom.proving.regressions import Better, History, Regression, find_regressions
 
-__all__ = ["accept", "histories", "remember"]
+__all__ = ["MEMORY", "accept", "compare", "histories", "remember"]
 
 _FLOORS: Final = {"share": 1e-6, "ms": 0.01, "s": 0.001, "count": 1.0, "exponent": 0.01}
 """By unit what a figure can be told from; other units: one."""
+
+MEMORY: Final = "runs.ndjson"
+"""Name of the file in the folder of a report."""
+_HARDWARE: Final = ("processor", "processors", "memory_gb", "system")
+"""What makes a machine another one; versions of libraries are part of the build."""
 
 Document = Mapping[str, Any]
 
@@ -36,6 +41,24 @@ def remember(path: Path, document: Document) -> None:
         if one["measured"] is not None
     }
     _add(path, {**_kind(document), "began_ms": document["began_ms"], "figures": figures})
+
+
+def compare(path: Path, documents: Sequence[Document]) -> list[Regression]:
+    """Remember runs, and return what became worse by them, named by plan and criterion; the worst first.
+
+    Raises
+    ------
+    ProvingError
+        The file cannot be read or written.
+    """
+    series = {}
+    for one in documents:
+        remember(path, one)
+        if not one["is_partial"]:
+            series.update(
+                {f"{one['name']}: {name}": it for name, it in histories(path, one).items()}
+            )
+    return find_regressions(series)
 
 
 def accept(path: Path, document: Document) -> None:
@@ -68,7 +91,13 @@ def _history(name: str, newest: Document, lines: list[Document]) -> History:
 
 def _kind(document: Document) -> dict[str, Any]:
     """Return what two runs must have in common to be compared."""
-    return {name: document[name] for name in ("test", "name", "target", "machine")}
+    machine = {name: document["machine"].get(name) for name in _HARDWARE}
+    size = document["plan"].get("run")
+    return {
+        **{name: document[name] for name in ("test", "name", "target")},
+        "machine": machine,
+        "run": size,
+    }
 
 
 def _lines(path: Path) -> Iterator[Document]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from homeroom.adapters.whole_files import whole_file
+from homeroom.proving.regressions import Regression
 from homeroom.proving.report import decide, render_markdown, render_page
 from homeroom.proving.report.page import Extras
 from homeroom.proving.results import Results
@@ -15,9 +16,16 @@ HTML: Final = "report.html"
 MARKDOWN: Final = "report.md"
 
 
-def leave_pages(folder: Path, found: Sequence[Results], command: str) -> None:
-    """Write both pages of these runs into a folder; ``command`` is how to run them again."""
-    decision = decide([one.to_json() for one in found])
+def leave_pages(
+    folder: Path, found: Sequence[Results], worse: Sequence[Regression], command: str
+) -> None:
+    """Write both pages of these runs into a folder; ``command`` is how to run them again.
+
+    Parameters
+    ----------
+    worse : what became worse since earlier runs
+    """
+    decision = decide([one.to_json() for one in found], worse)
     extras = Extras(commands=(command,))
     for name, text in (
         (HTML, render_page(decision, extras)),

@@ -86,7 +86,10 @@ def _machine(decision: Decision) -> str:
     """Return what the runs were made on, each kind of machine once."""
     said = []
     for run in decision.runs:
-        words = ", ".join(f"{name} {value}" for name, value in run.document["machine"].items())
+        machine = run.document["machine"]
+        versions = machine.get("versions", {})
+        plain = {name: value for name, value in machine.items() if name != "versions"} | versions
+        words = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in plain.items())
         said += [words] if words not in said else []
     return "; ".join(said)
 
