@@ -41,7 +41,7 @@ FAULTS = (
         "    found = kinds[min(kinds)] if kinds else []\n",
         "    found = kinds[min(kinds)][:0]\n",
         "nowhere to go",
-        seed=4,
+        seed=10,
         kinds=(Kind.EVACUATE, Kind.REGION_DIES),
         shape=Shape(2, 1, 16_000),
     ),
