@@ -5,8 +5,9 @@ for another folder would else answer out of an empty one, and leave it behind. N
 folder of a node of a world that has never run: what it wrote there would be under no name that the world knows.
 """
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -15,6 +16,9 @@ from homeroom.errors import DataDirectoryError
 __all__ = ["data_option", "first_key_option", "new_data_option"]
 
 _KEY_OF_NODE: Final = "node.key"
+_MADE: Final = "The data directory, made if there is none."
+_Look = Callable[[click.Context, click.Parameter, str], str]
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def _there(_context: click.Context, _parameter: click.Parameter, directory: str) -> str:
@@ -43,28 +47,12 @@ def _no_node_of_a_world(context: click.Context, parameter: click.Parameter, dire
     )
 
 
-data_option = click.option(
-    "--data",
-    "directory",
-    metavar="DIR",
-    required=True,
-    callback=_there,
-    help="The data directory.",
-)
+def _option(said: str, look: _Look | None = None) -> Callable[[_Command], _Command]:
+    return click.option(
+        "--data", "directory", metavar="DIR", required=True, callback=look, help=said
+    )
 
-first_key_option = click.option(
-    "--data",
-    "directory",
-    metavar="DIR",
-    required=True,
-    callback=_no_node_of_a_world,
-    help="The data directory, made if there is none.",
-)
 
-new_data_option = click.option(
-    "--data",
-    "directory",
-    metavar="DIR",
-    required=True,
-    help="The data directory, made if there is none.",
-)
+data_option = _option("The data directory.", _there)
+first_key_option = _option(_MADE, _no_node_of_a_world)
+new_data_option = _option(_MADE)

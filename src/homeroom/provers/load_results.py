@@ -79,9 +79,7 @@ def _per_minute(loaded: Loaded) -> float | None:
     analysis = loaded.loading.analysis
     false = {one.pass_number for one in loaded.wrong if one.pass_number is not None}
     lost = sum(analysis.learners_of[number] for number in false)
-    if analysis.seconds <= 0:
-        return None
-    return (analysis.passes.learners - lost) * 60 / analysis.seconds
+    return analysis.passes.per_minute(analysis.seconds, lost)
 
 
 def figures_of(loaded: Loaded) -> dict[str, Any]:
@@ -109,8 +107,7 @@ def figures_of(loaded: Loaded) -> dict[str, Any]:
 def series_of(loaded: Loaded, grown: Sequence[Grown]) -> list[Series]:
     """Return the lines of charts: latency by share, and what a size costs."""
     lines = []
-    if loaded.loading is not None and len(_all_latencies(loaded)):
-        all_ = _all_latencies(loaded)
+    if loaded.loading is not None and len(all_ := _all_latencies(loaded)):
         shares = (0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 1.0)
         lines.append(
             Series(

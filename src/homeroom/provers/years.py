@@ -4,8 +4,9 @@ import tomllib
 from pathlib import Path
 from typing import Any, Final
 
-from homeroom import limits, proving
+from homeroom import proving
 from homeroom.errors import ProvingError
+from homeroom.provers.plan_files import text_of
 from homeroom.proving.hazards import Setup, read_setup
 from homeroom.proving.year import FIVE_NINES_S, Outcome, Way
 
@@ -17,16 +18,9 @@ SHIPPED: Final = Path(proving.__file__).with_name("hazards.toml")
 def read_setup_file(path: Path) -> Setup:
     """Return the setup in a TOML file. Raises `ProvingError`."""
     try:
-        with path.open("rb") as file:
-            content = file.read(limits.PROVING_PLAN_BYTES_MAX + 1)
-        tables = tomllib.loads(content[: limits.PROVING_PLAN_BYTES_MAX].decode())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        raise ProvingError(f"the setup {path} cannot be read: {why}") from None
-    if len(content) > limits.PROVING_PLAN_BYTES_MAX:
-        raise ProvingError(
-            f"{path} has more than {limits.PROVING_PLAN_BYTES_MAX:,} bytes; name a setup"
-        )
+        tables = tomllib.loads(text_of(path, "setup"))
+    except tomllib.TOMLDecodeError as error:
+        raise ProvingError(f"the setup {path} cannot be read: {error}") from None
     return read_setup(tables, str(path))
 
 

@@ -73,6 +73,6 @@ class Passes:
         self.learners += min(analysed)
         return min(analysed)
 
-    def per_minute(self, seconds: float) -> float | None:
-        """Return how many learners were analysed a minute; None where no time has passed."""
-        return self.learners * 60 / seconds if seconds > 0 else None
+    def per_minute(self, seconds: float, lost: int = 0) -> float | None:
+        """Return how many learners were analysed a minute, but for those lost; None where no time has passed."""
+        return (self.learners - lost) * 60 / seconds if seconds > 0 else None

@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+import numpy as np
+
+from homeroom.cohorts.answers import wilson
 from homeroom.errors import ProvingError
 
 __all__ = [
@@ -30,8 +33,6 @@ __all__ = [
     "judge",
     "share_interval",
 ]
-
-_Z95: Final = 1.959964
 
 
 class Comparison(StrEnum):
@@ -283,8 +284,5 @@ def share_interval(count: int, of: int) -> tuple[float, float] | None:
     """Return the 95 % interval of a share, of which ``count`` of ``of`` were seen (Wilson 1927); None of nothing."""
     if of == 0:
         return None
-    share, z2 = count / of, _Z95**2
-    middle = (share + z2 / (2 * of)) / (1 + z2 / of)
-    half = _Z95 * math.sqrt(share * (1 - share) / of + z2 / (4 * of * of)) / (1 + z2 / of)
-    low = 0.0 if count == 0 else middle - half
-    return max(low, 0.0), min(middle + half, 1.0)
+    low, high = wilson(np.array([count]), np.array([of]))
+    return float(low[0]), float(high[0])

@@ -77,6 +77,11 @@ class Hazard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     source: _Text
     moved: Spell | None = None
 
+    @property
+    def spread(self) -> float:
+        """Return the standard deviation of the logarithm of what the rate may be."""
+        return math.log(self.factor) / _Z95
+
 
 class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A region and its users.

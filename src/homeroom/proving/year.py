@@ -32,7 +32,6 @@ YEAR_S: Final = 365 * 86_400.0
 FIVE_NINES_S: Final = YEAR_S * 1e-5
 ROOM: Final = "too little room"
 """What is lost because several regions fail at once stands under this name."""
-_Z95: Final = 1.6448536269514722
 
 _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
@@ -192,7 +191,7 @@ def _lost_by(
     rng: np.random.Generator,
     years: int,
 ) -> _Lost:
-    off = rng.normal(0, np.log(hazard.factor) / _Z95, limits.PROVING_WORLDS)
+    off = rng.normal(0, hazard.spread, limits.PROVING_WORLDS)
     rates = (hazard.per_year * np.exp(off)).repeat(years // limits.PROVING_WORLDS)
     months, downs = np.zeros(years * 12), []
     for struck, units in _units(hazard, places):

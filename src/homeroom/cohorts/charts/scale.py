@@ -54,12 +54,12 @@ class Pooled:
         return self.returned / self.learners if self.learners else math.nan
 
 
-def round_up(value: float) -> float:
-    """Return the least of 1, 2, 5 × a power of ten that is not below the value."""
+def round_up(value: float, marks: Sequence[float] = (1, 2, 5, 10)) -> float:
+    """Return the least of the marks (1, 2, 5) × a power of ten that is not below the value; the last mark is 10."""
     if value <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
-    return next(power * m for m in (1, 2, 5, 10) if power * m >= value * (1 - 1e-12))
+    return next(power * m for m in marks if power * m >= value * (1 - 1e-12))
 
 
 def ruler(top: float, ticks: int) -> Ruler:

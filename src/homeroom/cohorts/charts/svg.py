@@ -10,9 +10,8 @@ import html
 import re
 from dataclasses import dataclass, replace
 
-__all__ = ["Figure", "clean", "document", "escape", "group", "hatch", "inline", "num", "path", "rect", "shorten",
-           "text", "text_width", "without_hover",
-           "wrap"]  # fmt: skip
+__all__ = ["Figure", "clean", "cleaned", "document", "escape", "group", "hatch", "inline", "num", "path", "rect",
+           "shorten", "text", "text_width", "without_hover", "wrap"]  # fmt: skip
 
 _UNFIT = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
                     "|[\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # fmt: skip
@@ -41,6 +40,11 @@ def clean(value: str) -> str:
     The first are control characters and lone surrogates.
     """
     return _UNFIT.sub("\ufffd", value)
+
+
+def cleaned(value: object) -> object:
+    """Return what a template is to show, plain texts clean; what has been made safe (a `str` too) stays as it is."""
+    return clean(value) if type(value) is str else value
 
 
 def escape(value: str) -> str:

@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from homeroom.cohorts.charts.scale import round_up
 from homeroom.cohorts.charts.svg import Figure, inline, num, path, rect, text, text_width
 from homeroom.proving.report.verdicts import figure_words
 
 __all__ = ["curves", "places", "timeline"]
 
 _STYLES: Final = ("returning", "resurrecting", "new", "muted")
+_MARKS: Final = (1, 2, 2.5, 5, 10)
 _LINES_MAX: Final = len(_STYLES)
 _PLOT_PX, _HEAD_PX, _FOOT_PX, _ROW_PX = 200, 28, 40, 24
 
@@ -41,7 +43,7 @@ class _Axis:
                 one for one in marks if self.low <= one * 1.000001 and one <= self.high * 1.000001
             ]
             return marks[:: math.ceil(len(marks) / most)] if marks else [self.low, self.high]
-        step = _round_up((self.high - self.low) / most)
+        step = round_up((self.high - self.low) / most, _MARKS)
         return [
             self.low + step * i for i in range(math.floor((self.high - self.low) / step + 1e-9) + 1)
         ]
@@ -165,18 +167,13 @@ def _keys(names: Sequence[str], left: float) -> str:
 
 def _straight(values: Sequence[float], length_px: float) -> _Axis:
     high = max(*values, 1e-9)
-    step = _round_up(high / 5)
+    step = round_up(high / 5, _MARKS)
     return _Axis(0.0, step * math.ceil(high / step - 1e-9), length_px, is_log=False)
 
 
 def _logarithmic(values: Sequence[float], length_px: float) -> _Axis:
     low, high = min(values), max(values)
     return _Axis(low / 1.1, max(high, low * 1.5) * 1.1, length_px, is_log=True)
-
-
-def _round_up(value: float) -> float:
-    power = 10.0 ** math.floor(math.log10(value))
-    return next(power * m for m in (1, 2, 2.5, 5, 10) if power * m >= value * (1 - 1e-12))
 
 
 def _tick(value: float, unit: str) -> str:

@@ -7,7 +7,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
 from homeroom.cohorts.charts.palette import DARK, LIGHT, rules, variables
-from homeroom.cohorts.charts.svg import clean
+from homeroom.cohorts.charts.svg import cleaned
 from homeroom.proving.projections import Projection, bottleneck
 from homeroom.proving.report.charts import curves, places, timeline
 from homeroom.proving.report.verdicts import Decision, Run, figure_words
@@ -123,7 +123,7 @@ def _template() -> "jinja2.Template":
 
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
-        finalize=lambda value: clean(value) if type(value) is str else value,
+        finalize=cleaned,
     )  # fmt: skip
     environment.filters |= {"figure": figure_words, "count": lambda n: f"{n:,.0f}", "about": _about}
     return environment.from_string(_file("page.html"))

@@ -3,16 +3,15 @@
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
+from homeroom.proving.criteria import Comparison, Verdict
+from homeroom.proving.plans import TESTS
 from homeroom.proving.regressions import Regression
 
-__all__ = ["TESTS", "Decision", "Row", "Run", "decide", "figure_words"]
+__all__ = ["Decision", "Row", "Run", "decide", "figure_words"]
 
 Document = Mapping[str, Any]
-
-TESTS: Final = ("load", "geography", "resilience")
-"""Without a whole run of each there is nothing to decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +71,7 @@ def decide(documents: Sequence[Document], regressions: Sequence[Regression] = ()
         for run in runs
         if run.document["is_partial"]
     ]
+    # Without a whole run of each there is nothing to decide.
     run_here = {one["test"] for one in documents}
     reasons += [f"The test of {test} has not been run." for test in TESTS if test not in run_here]
     if reasons:
@@ -110,7 +110,7 @@ def _row(finding: Document) -> Row:
     if interval is not None:
         low, high = (figure_words(end, unit).removesuffix(f" {unit}") for end in interval)
         measured += f" ({low} to {high})"
-    has_passed = finding["verdict"] == "pass"
+    has_passed = finding["verdict"] == Verdict.PASS
     word = finding["verdict"] if finding["is_sure"] else f"{finding['verdict']}, not sure"
     return Row(
         criterion=finding["criterion"],
@@ -131,8 +131,8 @@ def _margin(margin: float | None) -> str:
 
 
 def _asked(finding: Document) -> str:
-    signs = {"below": "<", "at_most": "≤", "at_least": "≥", "above": ">"}
-    asked = f"{signs[finding['comparison']]} {figure_words(finding['bound'], finding['unit'])}"
+    sign = Comparison(finding["comparison"]).sign
+    asked = f"{sign} {figure_words(finding['bound'], finding['unit'])}"
     if finding["aim"] is None:
         return asked
     return f"{asked}, aim {figure_words(finding['aim'], finding['unit'])}"

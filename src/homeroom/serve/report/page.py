@@ -17,7 +17,7 @@ from homeroom.cohorts.answers import Answer, RetentionAnswer, Source
 from homeroom.cohorts.charts import draw_inline, draw_small, has_chart, words
 from homeroom.cohorts.charts.numbers import Numbers
 from homeroom.cohorts.charts.palette import DARK, LIGHT, STEPS, STRIPE_SHARE, rules, variables
-from homeroom.cohorts.charts.svg import clean
+from homeroom.cohorts.charts.svg import cleaned
 from homeroom.cohorts.charts.tables import tabulate, tabulate_parts
 from homeroom.cohorts.standing_out import standing_out
 from homeroom.serve.report.download import csv_link
@@ -163,15 +163,10 @@ def _template() -> "jinja2.Template":
 
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
-        finalize=_finalize,
+        finalize=cleaned,
     )  # fmt: skip
     environment.filters |= {"count": words.count, "instant": words.instant_label}
     return environment.from_string(_file("report.html"))
-
-
-def _finalize(value: object) -> object:
-    # Markup (a str too) is what the charts have escaped and cleaned themselves.
-    return clean(value) if type(value) is str else value
 
 
 def _digest(text: str) -> str:
