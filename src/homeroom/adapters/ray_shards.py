@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from homeroom import limits
-from homeroom.errors import SettingsError, ShardsAwayError
+from homeroom.errors import SettingsError, ShardGoneError, ShardsAwayError
 from homeroom.scaling.asked import Asked
 from homeroom.scaling.placing import Machine
 
@@ -66,7 +66,7 @@ class _Come:
             raise ShardsAwayError(f"it has said nothing within {wait_ms:,} ms") from None
         except RayError as error:
             told = str(error).strip().splitlines() or [type(error).__name__]
-            raise ShardsAwayError(f"its process is gone or has failed: {told[-1]}") from None
+            raise ShardGoneError(f"its process is gone or has failed: {told[-1]}") from None
 
 
 class RayWorker:
@@ -86,9 +86,13 @@ class RayWorker:
         self.pid: int = found[0]
         self.node: str = found[1]
 
-    def open(self, life: str, stated: Sequence[object]) -> _Come:
+    def open(self, life: str, last: int, stated: Sequence[object]) -> _Come:
         """Have it begin."""
-        return self._call("open", life, stated)
+        return self._call("open", life, last, stated)
+
+    def label(self, tenant: str, texts: Sequence[str]) -> _Come:
+        """Have it take texts as the labels of their hashes."""
+        return self._call("label", tenant, texts)
 
     def apply(self, portion: int, entries: object) -> _Come:
         """Have it fold a portion."""

@@ -387,6 +387,10 @@ class Live:
         frozen = self._freeze(tenant, after)
         return ask(frozen.state), frozen.seen
 
+    def seen(self, tenant: str) -> Seen:
+        """Return what is known of a tenant now. Raises `KeyError` for one that is not there."""
+        return self._seen(self._folding.tenants[tenant])
+
     def still(self, tenant: str, after: Vector | None = None) -> tuple[State, Seen]:
         """Return a tenant's state as it is now, sealed, whatever is folded later; all of ``after`` is in it."""
         frozen = self._freeze(tenant, after)
