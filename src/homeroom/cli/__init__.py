@@ -43,6 +43,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "homeroom.cli.route",
         "Say where requests go in a world and why, and send them elsewhere.",
     ),
+    "scale": ("homeroom.cli.scale", "Show the shards of a node, or have another number of them."),
     "keys": ("homeroom.cli.keys", "Create, list, revoke and rotate the keys of a node."),
     "catalogue": (
         "homeroom.cli.catalogue",

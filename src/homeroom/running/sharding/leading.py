@@ -10,14 +10,13 @@ head has folded the log. Questions are refused until the shards have too.
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 
 from homeroom import limits
 from homeroom.cohorts.live import ShardsStatus, Shows, Trouble
 from homeroom.cohorts.questions import Question
-from homeroom.errors import HomeroomError, NotInShardsError
+from homeroom.errors import ControlError, HomeroomError, NotInShardsError
 from homeroom.log.entries import Entry
 from homeroom.log.origins import Vector
 from homeroom.log.store import Store
@@ -29,12 +28,19 @@ from homeroom.running.sharding.heading import Head
 from homeroom.running.sharding.keeping import Keeper
 from homeroom.running.sharding.options import ShardOptions
 from homeroom.running.sharding.region import ShardedEngine
+from homeroom.running.sharding.scale_requests import (
+    MachineTold,
+    MoreTold,
+    ScaleAsked,
+    ScaleTold,
+    ShardTold,
+)
 from homeroom.running.sharding.shard_files import Begun
 from homeroom.running.snapshots import Snapshots
 from homeroom.scaling.engine import Gathered, ShardSize
-from homeroom.scaling.placing import Gain, Machine, Move
+from homeroom.scaling.slots import Slots
 
-__all__ = ["Leading", "Looks", "live_of"]
+__all__ = ["Leading", "live_of"]
 
 
 def _no_fold_anew(_until: Vector, _make: object, _begun: Begins) -> Folding:
@@ -43,17 +49,6 @@ def _no_fold_anew(_until: Vector, _make: object, _begun: Begins) -> Folding:
         "shards are folded anew when their node starts without the folder of shards in its data directory: stop it, "
         "remove that, and start it"
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Looks:
-    """How shards are: what each holds, why others are away, the machines, and what one more would cost and bring."""
-
-    shards: int
-    sizes: tuple[ShardSize, ...]
-    lost: Mapping[int, str]
-    machines: tuple[Machine, ...]
-    gain: Gain | None
 
 
 class Leading:
@@ -145,26 +140,61 @@ class Leading:
 
     # --- what commands ask -------------------------------------------------------------------------------------------
 
-    def looks(self) -> Looks:
-        """Say how shards are now."""
-        sizes = self.engine.sizes()
-        return Looks(
-            shards=self.engine.shards,
-            sizes=sizes,
-            lost=dict(self.engine.lost),
-            machines=self._cluster.machines(),
-            gain=self._keeper.gain({one.number: one.memory_bytes for one in sizes}),
+    def scale(self, asked: ScaleAsked) -> ScaleTold:
+        """Say how shards are; before that, cut all learners into as many as are asked for, while questions go on.
+
+        Raises `ControlError` for a number that cannot be, `ShardsAwayError` where one of them cannot begin.
+        """
+        if asked.shards is not None and asked.shards != self.engine.shards:
+            if not 0 < asked.shards <= limits.SHARDS_MAX:
+                raise ControlError(
+                    f"shards is {asked.shards}, must be from 1 to {limits.SHARDS_MAX}"
+                )
+            self._keeper.resize(asked.shards)
+            self._head.keep_count(asked.shards)
+            self.save()
+        sizes, machines = self.engine.sizes(), self._cluster.machines()
+        return ScaleTold(
+            count=self.engine.shards,
+            shards=tuple(map(self._told, sizes)),
+            away=dict(self.engine.lost),
+            machines=tuple(
+                MachineTold(
+                    name=one.name,
+                    processors=one.processors,
+                    shards=tuple(size.number for size in sizes if size.node == one.name),
+                )
+                for one in machines
+            ),
+            more=self._more(sizes),
         )
 
-    def resize(self, count: int) -> None:
-        """Cut all learners into another number of shards, while questions are answered. Raises `ShardsAwayError`."""
-        self._keeper.resize(count)
-        self._head.keep_count(count)
-        self.save()
+    def _told(self, size: ShardSize) -> ShardTold:
+        slots = Slots(size.number, self.engine.shards)
+        return ShardTold(
+            number=size.number,
+            slots=(slots.first, slots.end),
+            learners=size.learners,
+            events=size.events,
+            memory_bytes=size.memory_bytes,
+            questions=size.questions,
+            asked_ms=size.asked_ms,
+            folded_ms=size.folded_ms,
+            machine=size.node,
+        )
 
-    def balance(self) -> tuple[Move, ...]:
-        """Have shards lie evenly on the machines; return the moves that were made."""
-        return self._keeper.balance()
+    def _more(self, sizes: Sequence[ShardSize]) -> MoreTold | None:
+        gain = self._keeper.gain({one.number: one.memory_bytes for one in sizes})
+        if gain is None or not sizes:
+            return None
+        each = sum(one.learners for one in sizes) / len(sizes)
+        return MoreTold(
+            moved=gain.moved,
+            moved_bytes=gain.moved_bytes,
+            learners_before=round(each * gain.most_before),
+            learners_after=round(each * gain.most_after),
+            speedup=round(gain.speedup, 2),
+        )
 
     # --- in the thread -----------------------------------------------------------------------------------------------
 

@@ -201,18 +201,18 @@ class ShardedEngine:
         """Ask until all who are asked answer; return the answer, up to what it goes, and who is missing in it."""
         late: dict[int, str] = {}
         while True:
-            members, away = self._members(late, missing)
+            members = list[Worker]()
             try:
-                answer, applied = self._asked(asked, members, late)
+                return self._asked(asked, missing, members, late)
             except ShardsApartError as error:
                 for number in (members[place - 1].number for place in error.places):
                     self.apart.add(number)
                     self.lose(number, str(error))
             except ShardsAwayError:
+                if not members:
+                    raise
                 assert late, "it says who did not answer"
                 self._forgive(members, late)
-            else:
-                return answer, applied, away
 
     def _members(
         self, late: Mapping[int, str], missing: Missing
@@ -229,17 +229,28 @@ class ShardedEngine:
         return members, away
 
     def _forgive(self, members: Sequence[Worker], late: dict[int, str]) -> None:
-        """Leave nobody out in whose place another is by now: it has moved."""
+        """Leave nobody out in whose place others are by now: it has moved, or learners are cut otherwise."""
+        present = list(self.present.values())
         for member in members:
-            if self.present.get(member.number, member) is not member:
+            if member not in present and member.number not in self.lost:
                 late.pop(member.number, None)
 
     def _asked(
-        self, asked: Asked, members: Sequence[Worker], late: dict[int, str]
+        self, asked: Asked, missing: Missing, members: list[Worker], late: dict[int, str]
+    ) -> tuple[Answer, Vector, Mapping[int, str]]:
+        """Ask the shards that are there, which come into ``members``.
+
+        Those that do not answer come into ``late``, and `ShardsAwayError` is raised.
+        """
+        with _Turn(self.turn) as turn:
+            some, away = self._members(late, missing)
+            members += some
+            return *self._asked_of(asked, members, late, turn), away
+
+    def _asked_of(
+        self, asked: Asked, members: Sequence[Worker], late: dict[int, str], turn: "_Turn"
     ) -> tuple[Answer, Vector]:
-        """Ask some shards; those that do not answer come into ``late``, and `ShardsAwayError` is raised."""
-        turn = _Turn(self.turn)
-        with turn, self._labelled(asked.tenant, members, late):
+        with self._labelled(asked.tenant, members, late):
             asked = replace(asked, session=secrets.token_hex(8), after=self.applied)
             gathering = Gathering(self._run, members, asked, self.late_ms, self._share)
 
@@ -344,9 +355,10 @@ class _Turn:
     def __init__(self, lock: threading.Lock) -> None:
         self._lock, self._is_held = lock, False
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> "_Turn":
         self._lock.acquire()
         self._is_held = True
+        return self
 
     def __exit__(self, *_: object) -> None:
         self.give_back()
