@@ -978,6 +978,8 @@ SHARD_BEAT_MS: Final = 500
 """A node looks so often whether all of its shards are there; one that a question misses is made anew at once."""
 SHARD_JOURNAL_BYTES_MAX: Final = 256 << 20
 """A node that finds a longer journal of portions begins a new one, and makes its shards anew from the log."""
+BACKFILL_REJECTS_MAX: Final = 1_000
+"""Of what is not taken of a row group, so many are told one by one."""
 SCALE_WAIT_S_MAX: Final = 3_600.0
 """How long a command waits for a node that cuts its learners into another number of shards."""
 

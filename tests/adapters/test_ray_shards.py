@@ -1,11 +1,9 @@
 """Shards in processes of their own: the same answers, and none that is wrong while a process is gone."""
 
 import functools
-import gc
 import importlib.util
 import os
 import signal
-import warnings
 from contextlib import contextmanager
 
 import pytest
@@ -15,6 +13,7 @@ from homeroom.running.sharding.keeping import Keeper
 from homeroom.running.sharding.region import ShardedEngine
 from homeroom.running.sharding.shard import open_shard
 from homeroom.scaling.engine import Missing
+from tests.ray_ends import ray_ends
 from tests.running.sharding.regions import QUESTIONS, drawn, entries_of, head, local, write_log
 from tests.running.sharding.same import same
 
@@ -46,12 +45,8 @@ def alone(region):
 def cluster():
     from homeroom.adapters.ray_shards import RayCluster
 
-    with RayCluster() as made:
+    with ray_ends(), RayCluster() as made:
         yield made
-    with warnings.catch_warnings():
-        # Ray ends the processes that it has started, and waits for none of them.
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 class Places:

@@ -10,6 +10,7 @@ import pytest
 from homeroom.errors import ShardsAwayError
 from homeroom.running.sharding.options import ShardOptions
 from homeroom.running.sharding.over_ray import over_ray
+from tests.ray_ends import ray_ends
 from tests.running.nodes import on
 from tests.running.sharding.regions import QUESTIONS, drawn
 from tests.running.sharding.same import same
@@ -21,9 +22,6 @@ pytestmark = [
         importlib.util.find_spec("ray") is None,
         reason="Ray is not installed (make tools): its shards are not tried",
     ),
-    # Ray ends the processes that it has started, and waits for none of them.
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 EVENTS = drawn(900, 60)
 
@@ -45,6 +43,7 @@ def test_a_node_takes_events_and_answers_while_processes_are_killed(tmp_path):
                         await there(node, 2)
         return found
 
-    found = on(tmp_path, run, shards=ShardOptions(count=2, cluster=over_ray("")))
+    with ray_ends():
+        found = on(tmp_path, run, shards=ShardOptions(count=2, cluster=over_ray("")))
     for name, figures in of_one_state(tmp_path, QUESTIONS).items():
         assert same(found[name], figures), name
