@@ -157,25 +157,39 @@ class RayCluster:
             raise SettingsError(
                 "shards need Ray, which is not installed: pip install 'homeroom[ray]'"
             ) from None
-        quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": "error"}
+        try:
+            self._begin()
+        except Exception as error:  # Ray raises no other when it does not start
+            self.__exit__()
+            where = f"the cluster at {self._address}" if self._address else "this machine"
+            raise SettingsError(
+                f"Ray did not start on {where}: {error}; see to it, and start again"
+            ) from error
         if self._address:
-            del quiet["include_dashboard"]
-            ray.init(address=self._address, **quiet)
             return self
-        # Its sockets lie in there, and their paths must be short.
-        self._folder = tempfile.mkdtemp(prefix="hr-", dir="/tmp")
-        ray.init(
-            _node_ip_address=_LOOPBACK,
-            _temp_dir=self._folder,
-            object_store_memory=_STORE_BYTES,
-            **quiet,
-        )
         if ray.util.get_node_ip_address() != _LOOPBACK:
             self.__exit__()
             raise SettingsError(
                 "Ray listens to other machines: it was imported before shards were asked for; start them first"
             )
         return self
+
+    def _begin(self) -> None:
+        import ray
+
+        if self._address:
+            ray.init(address=self._address, log_to_driver=False, logging_level="error")
+            return
+        # Its sockets lie in there, and their paths must be short.
+        self._folder = tempfile.mkdtemp(prefix="hr-", dir="/tmp")
+        ray.init(
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level="error",
+            _node_ip_address=_LOOPBACK,
+            _temp_dir=self._folder,
+            object_store_memory=_STORE_BYTES,
+        )
 
     def __exit__(self, *_: object) -> None:
         import ray

@@ -242,6 +242,11 @@ class Answering:
         return live.times_anew, live.removals, id(showing)
 
     @property
+    def shards(self) -> Leading | None:
+        """The shards in which its learners are, None where it has them all itself."""
+        return self._asked.shards
+
+    @property
     def is_apart(self) -> bool:
         """Whether another node has another state at equal entries, as far as that is known."""
         belonging = self._asked.belonging
