@@ -114,6 +114,9 @@ JOINED_SEGMENTS_MAX: Final = 8
 OUT_OF_PLACE_ROWS_MAX: Final = 512
 """Rows of a partition that may lie out of place when questions are asked, as long as they are few among all: a
 triangle takes some ten nanoseconds for each, and putting them in their places takes a tenth of a second."""
+DERIVED_ROWS_MAX: Final = 8_192
+"""Rows of a partition of which it is known that they were written to since questions worked something out of all: as
+long as there are no more, only these are looked at again."""
 
 # --- log -------------------------------------------------------------------------------------------------------
 HYBRID_AHEAD_MS_MAX: Final = 500
