@@ -536,12 +536,14 @@ class Control:
 
     def _with_tenant(self, fact: TenantPut) -> Mapping[str, Tenant]:
         before = self.tenants.get(fact.name)
+        # What was said of its events first holds whatever is stated: some are where they are already.
+        pins_events = fact.pins_events if before is None else before.pins_events
         tenant = Tenant(
             name=fact.name,
             timezone=fact.timezone,
             regions=fact.regions,
-            jurisdiction=fact.jurisdiction,
-            pins_events=fact.pins_events,
+            jurisdiction=before.jurisdiction if before and pins_events else fact.jurisdiction,
+            pins_events=pins_events,
             suppress_below=fact.suppress_below,
             verbs="" if before is None else before.verbs,
             keep_days=0 if before is None else before.keep_days,

@@ -1,6 +1,15 @@
 """Deliberate faults in what keeps documents where they belong, and erased learners away."""
 
+from dataclasses import replace
+
+from homeroom.simulation.regions.plan import make_plan
 from tests.simulation.regions.mutation import Mutant
+
+
+def calm(seed, storm_ms):
+    """Return a world in which nothing goes wrong, and some events stay in their jurisdiction."""
+    return replace(make_plan(seed, storm_ms), faults=(), joining={}, has_pinned=True)
+
 
 FAULTS = (
     Mutant(
@@ -23,6 +32,7 @@ FAULTS = (
         "    if origin.stream.is_shared:\n        return set(members.regions)\n",
         "    if not origin.stream.has_documents:\n        return set(members.regions)\n",
         seed=21,
+        plan=calm,
     ),
     Mutant(
         "pinned events are folded with all others",

@@ -7,7 +7,7 @@ byte by byte, because what a process says of itself proves nothing.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -26,6 +26,7 @@ from homeroom.simulation.regions.losses import Losses
 from homeroom.simulation.regions.machine import Machine
 from homeroom.simulation.regions.papers import Papers, read_papers
 from homeroom.simulation.regions.plan import DISK_KINDS, ERASURES, Kind, Plan
+from homeroom.simulation.regions.rows import Happening
 from homeroom.simulation.regions.snapshots import read_snapshot
 
 __all__ = [
@@ -240,7 +241,7 @@ def _said_at_once(
 def _regions(told: Acknowledged, machines: Sequence[Machine], homes: Mapping[str, str]) -> int:
     """Return how many regions may have a document: those of where it was taken, and of its home."""
     laws = {one.jurisdiction for one in machines if one.name == told.node}
-    laws.add(homes.get(told.batch.papers[0].learner, ""))
+    laws.update(homes.get(paper.learner, "") for paper in told.batch.papers[:1])
     return len({one.region for one in machines if one.jurisdiction in laws})
 
 
@@ -269,18 +270,24 @@ def check_pinned(plan: Plan, machines: Sequence[Machine], diary: Diary) -> Itera
     """Return what does not hold of events that stay in a jurisdiction, when nodes have come together."""
     sent = {event for batch in diary.sent.values() for event in batch.events}
     for some in _jurisdictions(machines).values():
-        for machine in some:
-            if machine.pinned.fingerprint() != some[0].pinned.fingerprint():
-                yield f"{machine.name} and {some[0].name} have other pinned events"
-            if machine.pinned.events() - sent:
-                yield f"{machine.name} has a pinned event that nobody has sent"
-            if any(learner.startswith(PINNED) for learner in machine.ledger.rows):
-                yield f"{machine.name} has pinned events among those that all have"
+        yield from _pinned_alike(some, sent)
         compared = [one.member.agreement.pinned_comparisons for one in some]
         if len(some) > 1 and some[0].pinned.rows and not plan.faults and not all(compared):
             yield f"nobody in {some[0].jurisdiction} has compared its pinned events"
+    if not plan.faults:
+        yield from _all_is_all(machines, diary, {})
     if not plan.kinds & {Kind.DESTROY, Kind.LEAVE, Kind.RETURN, *DISK_KINDS, *ERASURES}:
         yield from _pinned_kept(machines, diary)
+
+
+def _pinned_alike(some: Sequence[Machine], sent: Set[Happening]) -> Iterator[str]:
+    for machine in some:
+        if machine.pinned.fingerprint() != some[0].pinned.fingerprint():
+            yield f"{machine.name} and {some[0].name} have other pinned events"
+        if machine.pinned.events() - sent:
+            yield f"{machine.name} has a pinned event that nobody has sent"
+        if any(learner.startswith(PINNED) for learner in machine.ledger.rows):
+            yield f"{machine.name} has pinned events among those that all have"
 
 
 def _pinned_kept(machines: Sequence[Machine], diary: Diary) -> Iterator[str]:
