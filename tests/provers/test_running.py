@@ -9,8 +9,9 @@ import pytest
 
 from homeroom.errors import ProvingError
 from homeroom.provers import loading
+from homeroom.provers.outcome import Proving
 from homeroom.provers.plan_files import shipped_plans
-from homeroom.provers.running import Proving, check, run_plan
+from homeroom.provers.running import check, run_plan
 from homeroom.proving.plans import parse_plan
 from homeroom.proving.targets import parse_target
 

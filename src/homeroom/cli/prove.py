@@ -80,8 +80,9 @@ def command(**flags: Any) -> int:  # noqa: ANN401 - click passes what the option
     """
     if flags["test"] == "year":
         return _year(flags)
+    from homeroom.provers.outcome import Proving
     from homeroom.provers.pages import leave_pages
-    from homeroom.provers.running import Proving, check, run_plan
+    from homeroom.provers.running import check, run_plan
     from homeroom.proving.targets import parse_target
 
     how = Proving(
