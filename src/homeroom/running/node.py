@@ -55,7 +55,7 @@ from homeroom.running.levels import held_at
 from homeroom.running.live import Fingerprint
 from homeroom.running.memberships import Memberships
 from homeroom.running.node_records import NodeRecords
-from homeroom.running.opening import NodeOptions, Recording, zone_of
+from homeroom.running.opening import NodeOptions, Recording, own_name, zone_of
 from homeroom.running.persons import RunningPersons
 from homeroom.running.recording import LabelsFound
 from homeroom.running.refolding import stated_entries
@@ -84,11 +84,12 @@ class RunningNode(Answering):
         opened, recording = started.opened, started.recording
         self._options, self._refolding = options, opened.refolding
         self._stack, self._snapshots = opened.stack, opened.snapshots
-        self.sign = opened.key.sign
-        self._store = opened.store
+        self.sign, self._store = opened.key.sign, opened.store
         self._live, self._shards = live_of(opened, options)
-        self._recorder = recording.reader
-        self._tenant_doors = TenantDoors(self._snapshots, self._live, self._recorder)
+        self._recorder, self._socket = recording.reader, started.socket
+        self._tenant_doors = TenantDoors(
+            self._snapshots, self._live, self._recorder, own_name(options)
+        )
         self._doors = self._tenant_doors.doors
         self._stated, self._readmitted = opened.stated, recording.readmitted
         self._follow(self._stated.control)
@@ -96,7 +97,6 @@ class RunningNode(Answering):
             self._doors.erase(tenant, one.state.history.erased)
         self._loop = asyncio.get_running_loop()
         self._folds = Folds(lambda: self._live.applied, options.wait_ms, self._hurry)
-        self._socket = started.socket
         parts = self._snapshots, self._live, self._store
         self._replacing = Replacing(parts, options.world, self._save, lambda: self.belonging)
         self._memberships = Memberships(
@@ -565,7 +565,7 @@ class RunningNode(Answering):
         tokens = [
             Token(entry.origin, entry.number, entry.hybrid)
             for entry in entries
-            if entry.origin.stream is Stream.ANALYTIC
+            if entry.origin.stream.has_events
         ]
         self._follow_memberships(tokens[-1] if tokens else None)
         self._folds.wake()

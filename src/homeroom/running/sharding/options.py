@@ -9,7 +9,6 @@ from homeroom.adapters.erasure_register import read_note
 from homeroom.errors import ControlError, DataDirectoryError, NotInShardsError, SettingsError
 from homeroom.log.control import Control, Fact
 from homeroom.log.cuts import HistoryCut, HistoryKept
-from homeroom.log.origins import Stream
 from homeroom.log.store import Store
 from homeroom.log.webhooks import WebhookCreated
 from homeroom.running.in_world import InWorld
@@ -57,7 +56,7 @@ def check_directory(path: Path, control: Control, store: Store, snapshots: Snaps
 
     Raises `DataDirectoryError`, and `ErasureError` where it cannot be read who was erased.
     """
-    forgotten = any(origin.stream is Stream.ANALYTIC for origin in store.begins())
+    forgotten = any(origin.stream.has_events for origin in store.begins())
     against = {
         "its log has forgotten its beginning, which two snapshots hold": forgotten,
         "files were loaded into it, or accounts merged, and its log tells nothing of that": any(
