@@ -8,9 +8,11 @@ answer comes again, and was one of those in between wrong?
 
 import argparse
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +31,7 @@ from homeroom.running.node import RunningNode
 from homeroom.running.opening import NodeOptions
 from homeroom.running.sharding.options import ShardOptions
 from homeroom.running.sharding.over_ray import over_ray
+from homeroom.running.sharding.scale_requests import ScaleAsked
 
 __all__ = ["add_arguments", "measure", "show"]
 
@@ -58,9 +61,10 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     local, shards = (shutil.copytree(log, folder / name) for name in ("local", "shards"))
     alone = asyncio.run(_alone(local, options.runs))
     region = ShardOptions(count=options.shards, cluster=over_ray(""))
-    killed = asyncio.run(_killed(shards, region, options.runs))
+    with contextlib.redirect_stdout(sys.stderr):  # Ray tells there of what it has lost
+        killed = asyncio.run(_killed(shards, region, options.runs))
+        lost = _lost(shards, options.shards)
     assert killed["hash"] == alone["hash"], "shards answered otherwise than one state"
-    lost = _lost(shards, options.shards)
     assert lost["hash"] == alone["hash"], "shards answered otherwise than one state"
     return {
         "learners": options.learners,
@@ -192,17 +196,17 @@ async def _without(path: Path, region: ShardOptions, lose: Callable[[], None]) -
     node = await RunningNode.open(path, NodeOptions(now_ms=now_ms, shards=region))
     try:
         found = await _back(node, None)
-        places = {one.machine for one in (await asyncio.to_thread(_told, node)).shards}
-        assert len(places) > 1, "shards are on both nodes"
+        while len(await asyncio.to_thread(_machines, node)) < 2:  # noqa: ASYNC110 - they move by themselves
+            await asyncio.sleep(_LOOK_S)
         return await _back(node, found["hash"], lose)
     finally:
         await node.stop()
 
 
-def _told(node: RunningNode) -> Any:  # noqa: ANN401 - `ScaleTold`
-    from homeroom.running.sharding.scale_requests import ScaleAsked
-
-    return node.shards.scale(ScaleAsked())  # type: ignore[union-attr]
+def _machines(node: RunningNode) -> set[str]:
+    """Return the machines that have shards."""
+    assert node.shards is not None, "that is what it was started with"
+    return {one.machine for one in node.shards.scale(ScaleAsked()).shards}
 
 
 def show(result: dict[str, Any]) -> None:
