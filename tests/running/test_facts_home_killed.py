@@ -63,6 +63,14 @@ async def ended(world, name):
     await world.start(name)
 
 
+async def turn():
+    """Return in the next turn of the loop."""
+    loop = asyncio.get_running_loop()
+    done = loop.create_future()
+    loop.call_soon(done.set_result, None)
+    await done
+
+
 async def moved(world):
     """Have all know that b is the home, and a fact that is stated there."""
     nodes = world.nodes
@@ -159,7 +167,7 @@ def test_whoever_asks_is_killed_and_the_node_ends_it_or_has_not_begun(world, at)
     async def work(world):
         asking = asyncio.create_task(move(world.nodes["b"]))
         for _ in range(at):
-            await asyncio.sleep(0)
+            await turn()
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
         await move(world.nodes["b"])
