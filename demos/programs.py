@@ -5,7 +5,6 @@ a power cut, held up by a signal, and started again. Tests and benchmarks have t
 """
 
 import contextlib
-import os
 import signal
 import socket
 import subprocess
@@ -26,22 +25,6 @@ def made_key(data: Path, scopes: str) -> str:
     """Have a node state a key of these scopes; return it."""
     command = [str(HOMEROOM), "keys", "create", "demo", "--scopes", scopes, "--data", str(data)]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-
-def free_ports(count: int) -> int:
-    """Return the first of so many ports in a row that nobody listens on, below those that systems hand out.
-
-    Each process begins elsewhere: ports are opened later, and two that run at once must not take one another's.
-    """
-    for base in range(20_000 + os.getpid() * 100 % 10_000, 32_000, 10):
-        try:
-            for port in range(base, base + count):
-                with socket.socket() as one:
-                    one.bind(("127.0.0.1", port))
-        except OSError:
-            continue
-        return base
-    raise SystemExit(f"no {count} ports in a row are free")
 
 
 class ServerProcess:
