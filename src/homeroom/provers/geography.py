@@ -26,7 +26,8 @@ from homeroom.adapters.world_file import SHIPPED, read_world
 from homeroom.adapters.world_file import Stage as FileStage
 from homeroom.errors import ProvingError
 from homeroom.provers.geography_nodes import Apart, Doors, NodesHere, free_ports
-from homeroom.provers.geography_users import Asking, written_questions
+from homeroom.provers.geography_process import UsersElsewhere
+from homeroom.provers.geography_users import Kit, Met, written_questions
 from homeroom.provers.learners import Arriving, History, arriving, disk_bytes, make_history
 from homeroom.provers.loading import check_free, compared, noon_clock, world_of
 from homeroom.provers.outcome import Outcome, Proving
@@ -247,7 +248,8 @@ class _Run:
         history = await asyncio.to_thread(make_history, home, learners, self._stopping.is_set)
         if history is not None:
             async with self._served(nodes) as doors:
-                await self._asked(doors, history)
+                if not self._stopping.is_set():
+                    await self._asked(doors, history)
 
     @contextlib.asynccontextmanager
     async def _served(self, nodes: NodesHere) -> AsyncIterator[Doors]:
@@ -271,25 +273,38 @@ class _Run:
             await nodes.stop()
 
     async def _asked(self, doors: Doors, history: History) -> None:
-        plan, sizes = self._ground.plan, self._sizes
-        count = round(1.5 * plan.batches_per_second * sizes.seconds) + 8
+        plan, ground = self._ground.plan, self._ground
+        count = round(1.5 * plan.batches_per_second * self._sizes.seconds) + 8
         batches = await asyncio.to_thread(
             arriving, history, self._rng, _WARMING + count * len(Stage), _BATCH
         )
-        questions = written_questions(history.world.start.isoformat(), history.today.isoformat())
-        users, _ = self._ground.addresses()
-        async with Asking(plan, self._ground.sites, doors, users, questions) as asking:
-            asking.stopping = self._stopping
+        kit = Kit(
+            plan=plan,
+            sites=ground.sites,
+            urls=doors.urls,
+            key=doors.key,
+            known=doors.known,
+            addresses=ground.addresses()[0],
+            questions=written_questions(history.world.start.isoformat(), history.today.isoformat()),
+        )
+        met: list[Met] = []
+        async with UsersElsewhere(kit) as users:
+            minding = asyncio.ensure_future(self._mind(users))
             self._how.say(f"users at {len(plan.users)} places look where they can go")
-            await asking.warm(batches[:_WARMING])
+            met.append(await users.warm(batches[:_WARMING]))
             await self._calm(doors)
             for number, stage in enumerate(Stage):
                 if self._stopping.is_set():
                     break
                 first = _WARMING + number * count
-                await self._phase(stage, doors, asking, batches[first : first + count])
+                met.append(await self._phase(stage, doors, users, batches[first : first + count]))
+            minding.cancel()
         self._how.say("answers are compared with what is true of the learners")
-        await asyncio.to_thread(_compare, asking, history)
+        await asyncio.to_thread(_compare, met, history)
+
+    async def _mind(self, users: UsersElsewhere) -> None:
+        await self._stopping.wait()
+        users.stop()
 
     async def _calm(self, doors: Doors) -> None:
         """Wait until all regions serve: what a busy start has looked like is over."""
@@ -300,32 +315,32 @@ class _Run:
                 return
 
     async def _phase(
-        self, stage: Stage, doors: Doors, asking: Asking, batches: Sequence[Arriving]
-    ) -> None:
+        self, stage: Stage, doors: Doors, users: UsersElsewhere, batches: Sequence[Arriving]
+    ) -> Met:
         sizes, down = self._sizes, self._ground.down
         told = f"{down} goes down" if stage is Stage.DOWN else stage.value
         self._how.say(
             f"{told}: {sizes.questions_per_second:g} questions a second for {sizes.seconds:g} s"
         )
         doors.caches = stage is not Stage.PLAIN
-        before = doors.connections()
+        before, used_s = doors.connections(), time.process_time()
         phase = Phase(stage=stage, began_s=time.perf_counter() - self._begun_s)
-        self.phases.append(phase)
         going = asyncio.ensure_future(doors.kill(down)) if stage is Stage.DOWN else None
-        await asking.run(phase, sizes, batches, self._rng)
+        met = await users.run(phase, sizes, batches, int(self._rng.integers(2**32)))
         if going is not None:
             await going
-        phase.connections = doors.connections() - before
+        met.phase.connections = doors.connections() - before
+        met.phase.processor_s = time.process_time() - used_s
         if stage is Stage.PLAIN:
             doors.caches = True
             await self._calm(doors)
+        self.phases.append(met.phase)
+        return met
 
 
-def _compare(asking: Asking, history: History) -> None:
+def _compare(met: Sequence[Met], history: History) -> None:
     """Compare answers with the truth of the entries that they are from, and note in their phases what was found."""
-    wrong = {
-        id(one) for one in compared(history, [sample for _, sample in asking.samples], asking.taken)
-    }
-    for phase, sample in asking.samples:
-        phase.compared += 1
-        phase.wrong += id(sample) in wrong
+    taken = [one for some in met for one in some.taken]
+    for one in met:
+        one.phase.compared = len(one.samples)
+        one.phase.wrong = len(compared(history, one.samples, taken))

@@ -21,6 +21,9 @@ __all__ = ["Heard", "Phase", "Seen", "Stage"]
 
 _SHARES: Final = (0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 1.0)
 
+_BUSY_MS: Final = 10.0
+"""Where questions are asked later than that, it is this machine that is slow."""
+
 
 class Stage(StrEnum):
     """What a phase is about."""
@@ -65,6 +68,8 @@ class Phase:
     batches_failed : why batches were not taken, and how often
     compared, wrong : answers that were compared with the truth, and those of them that were false
     connections : how many were made meanwhile
+    begun_late : how late questions were asked, since this machine had too much to do
+    processor_s : processor time of all nodes together meanwhile
     """
 
     stage: Stage
@@ -76,6 +81,8 @@ class Phase:
     compared: int = 0
     wrong: int = 0
     connections: int = 0
+    begun_late: Latencies = field(default_factory=Latencies)
+    processor_s: float = 0.0
 
     def latencies(self, places: Iterable[str]) -> Latencies:
         """Return how long answers took at some places, together."""
@@ -112,6 +119,8 @@ class Phase:
             "compared": self.compared,
             "wrong": self.wrong,
             "connections": self.connections,
+            "begun_late": self.begun_late.to_json(),
+            "processor_s": self.processor_s,
         }
 
 
@@ -225,6 +234,8 @@ class Seen:
             "compared": phase.compared,
             "wrong": phase.wrong,
             "connections": phase.connections,
+            "asked_late_p99_ms": phase.begun_late.quantile_ms(0.99),
+            "processors_used": phase.processor_s / phase.seconds if phase.seconds else None,
             "p99_ms": {
                 of or "all": phase.latencies(self.places(of)).quantile_ms(0.99)
                 for of in (*self.groups(), "")
@@ -271,6 +282,19 @@ class Seen:
                 }
                 for user in self.plan.users
             ],
+            "groups": [self._group(of, bounds.get(of, bounds.get(""))) for of in self.groups()],
+        }
+
+    def _group(self, of: str, bound_ms: float | None) -> dict[str, Any]:
+        """Return a region of users, which is named where most of them are."""
+        most = max((one for one in self.plan.users if one.region == of), key=lambda one: one.share)
+        well = self.phase(Stage.WELL)
+        return {
+            "of": of,
+            "latitude": most.latitude,
+            "longitude": most.longitude,
+            "bound_ms": bound_ms,
+            "p99_ms": None if well is None else well.latencies(self.places(of)).quantile_ms(0.99),
         }
 
     def notes(self) -> list[str]:
@@ -280,6 +304,7 @@ class Seen:
             "are off or a region is down is told and not judged",
             "users, delays and all regions share the processors of one machine: the distances are those of the world, "
             "the time that answering takes is longer than there",
+            *self._busy_notes(),
             *(one.in_words for one in self.cannot),
             *self._plain_notes(),
             *self._down_notes(),
@@ -287,6 +312,16 @@ class Seen:
         if self.phases and not any(phase.compared for phase in self.phases):
             notes.append("no answer was compared with what is true")
         return notes
+
+    def _busy_notes(self) -> list[str]:
+        well = self.phase(Stage.WELL)
+        late_ms = None if well is None else well.begun_late.quantile_ms(0.99)
+        if late_ms is None or late_ms < _BUSY_MS:
+            return []
+        return [
+            f"this machine had too much to do: one in a hundred questions was asked {late_ms:.0f} ms late or more, "
+            "which counts as the time of its answer"
+        ]
 
     def _plain_notes(self) -> list[str]:
         well, plain = self.phase(Stage.WELL), self.phase(Stage.PLAIN)
