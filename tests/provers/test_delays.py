@@ -125,6 +125,22 @@ def test_bytes_keep_their_order_and_none_is_lost_however_many_there_are(monkeypa
     assert asyncio.run(asyncio.wait_for(story(), 60))
 
 
+def test_a_connection_that_both_sides_have_ended_is_over():
+    async def story():
+        inside, door, port = await behind(0.002)
+        for _ in range(3):
+            reader, writer = await come(port)
+            writer.write(b"one\n")
+            writer.write_eof()
+            assert await reader.read() == b"ONE\n"
+            writer.close()
+        await asyncio.wait_for(door.ended(), 10)
+        await door.close()
+        inside.close()
+
+    asyncio.run(story())
+
+
 def test_a_door_that_is_slammed_breaks_connections_after_one_way_and_takes_none():
     async def story():
         loop, over = asyncio.get_running_loop(), asyncio.Event()

@@ -154,6 +154,8 @@ class _End(asyncio.Protocol):
     def __init__(self) -> None:
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._from_s = 0.0
+        # Nothing more comes at this end, or is told to it; with both the connection is over.
+        self._is_done = self._is_told = False
 
     def join(self, other: "_End", way_s: float, from_s: float) -> None:
         """Have a line to another end, over which nothing goes before an instant."""
@@ -170,8 +172,9 @@ class _End(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Send on that nothing more comes; the connection stays open for what comes back."""
+        self._is_done = True
         self._put(_Word.END)
-        return True
+        return not self._is_told
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         """Send on that it is closed."""
@@ -205,7 +208,8 @@ class _End(asyncio.Protocol):
         elif what is _Word.END:
             with suppress(OSError):  # it was broken off, and is told so in a moment
                 self.transport.write_eof()
-        else:
+            self._is_told = True
+        if what is _Word.GONE or (self._is_told and self._is_done):
             self.transport.close()
 
 
