@@ -95,7 +95,7 @@ def test_an_interrupted_run_keeps_what_it_measured_and_says_so(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["tiny-evidence.json", "tiny.json"]
 
 
-@pytest.mark.parametrize("test", ["geography", "resilience"])
+@pytest.mark.parametrize("test", ["resilience"])
 def test_what_is_not_there_yet_is_refused(test, tmp_path):
     with pytest.raises(ProvingError, match="is not there yet"):
         check(shipped_plans(test)[0], proving(tmp_path / "report"))
