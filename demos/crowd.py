@@ -266,16 +266,18 @@ class Watch:
     async def looking(self) -> AsyncIterator[None]:
         """Look again and again."""
         async with httpx.AsyncClient(timeout=2, trust_env=False) as http:
-            task = asyncio.ensure_future(self._keep_looking(http))
+            tasks = [asyncio.ensure_future(self._keep_looking(http, name)) for name in self._urls]
             try:
                 yield
             finally:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _keep_looking(self, http: httpx.AsyncClient) -> None:
+    async def _keep_looking(self, http: httpx.AsyncClient, name: str) -> None:
+        """Look at one node's table, whatever the others take: one that is slow to answer is no news of these."""
         while True:
-            await asyncio.gather(*(self._look(http, name) for name in self._urls))
+            await self._look(http, name)
             async with self._looked:
                 self._looked.notify_all()
             await asyncio.sleep(LOOK_S)

@@ -285,16 +285,19 @@ class State:
     def owner_rows(self, number: int) -> Int32s:
         """Return for each enrolment of a partition the row of its learner, int32 of shape (rows,), read-only.
 
-        A learner's enrolments lie in the partition of the same number. Kept until either table changes.
+        A learner's enrolments lie in the partition of the same number. Kept until rows of either table move.
         """
         owned, owning = self.enrolments.partitions[number], self.learners.partitions[number]
 
-        def found() -> Int32s:
+        def found(begin: int = 0) -> Int32s:
             nobody = np.empty(0, np.uint64)
-            hi, lo = (owned.owners.get(half, nobody)[: owned.rows] for half in ("hi", "lo"))
+            hi, lo = (owned.owners.get(half, nobody)[begin : owned.rows] for half in ("hi", "lo"))
             return sealed(owning.find(sealed(hi), sealed(lo)))
 
-        return owned.derived("owner rows", owning.version, found)
+        def longer(known: Int32s, _: Int32s) -> Int32s:
+            return sealed(np.concatenate([known, found(len(known))]))
+
+        return owned.derived("owner rows", owning.derived_rows.moves, found, longer)
 
     def seal(self) -> None:
         """Turn the events since the last time into a segment of history, without repeats; apply voids that waited."""

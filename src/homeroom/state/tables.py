@@ -220,7 +220,7 @@ class Tables:
             )
             part.key_hi, part.key_lo = key_hi, key_lo
             part.slots = None
-            part.version += 1
+            part.derived_rows.moved()
 
     def all_rows(self) -> BaseRows:
         """Return all rows that hold anything."""
