@@ -30,7 +30,8 @@ from homeroom.cohorts.answers import Answer
 from homeroom.cohorts.questions import parse_question
 from homeroom.events.sent import Form, SentBatch
 from homeroom.log.log import Accepted
-from homeroom.provers.geography_nodes import Doors, NodesHere, free_ports
+from homeroom.provers.geography_nodes import Doors, NodesHere
+from homeroom.provers.ports import free_ports
 from homeroom.regions.world import World
 
 CUT_OFF: Final = ("lagos", "singapore")

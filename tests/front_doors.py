@@ -9,7 +9,7 @@ import pytest
 
 from demos.front_door import HAProxy
 from homeroom.adapters.haproxy import FrontDoor, configuration, haproxy_program
-from homeroom.provers.geography_nodes import free_ports
+from homeroom.provers.ports import free_ports
 from tests.databases import end_with_parent
 
 needs_haproxy = pytest.mark.skipif(

@@ -10,7 +10,7 @@ from homeroom.adapters.nats_fabric import NatsFabric, NatsOptions
 from homeroom.adapters.nats_servers import NatsServer
 from homeroom.adapters.world_directory import WorldPlaces, make_world
 from homeroom.adapters.world_file import Stage, read_world
-from homeroom.provers.geography_nodes import free_ports
+from homeroom.provers.ports import free_ports
 from homeroom.regions.world import Region, RegionNode, World
 from tests.databases import end_with_parent
 

@@ -16,7 +16,7 @@ import pytest
 from homeroom import limits
 from homeroom.adapters.nats_fabric import NatsFabric, NatsOptions, pack, unpack
 from homeroom.errors import KeyFileError, MessageError, SettingsError
-from homeroom.provers.geography_nodes import free_ports
+from homeroom.provers.ports import free_ports
 from tests.client.hanging import hanging, named
 from tests.nats_worlds import NatsWorld, planned, running
 

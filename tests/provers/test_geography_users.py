@@ -11,9 +11,9 @@ from homeroom.cohorts.questions import parse_question
 from homeroom.events.sent import Form, SentBatch
 from homeroom.provers import geography_users
 from homeroom.provers.embedded import plain_answer, questions_of
-from homeroom.provers.geography_nodes import free_ports
 from homeroom.provers.geography_users import Asking, Kit, said_of, written_questions
 from homeroom.provers.learners import Arriving, make_history
+from homeroom.provers.ports import free_ports
 from homeroom.proving.analysis import PARTS, cohort_rules
 from homeroom.proving.geography import Phase, Stage
 from homeroom.proving.physics import Site

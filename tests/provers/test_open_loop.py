@@ -49,7 +49,7 @@ def test_once_it_is_to_stop_nothing_more_begins_and_what_was_begun_is_ended():
 
         async def work(number, _):
             stopping.set()
-            await asyncio.sleep(0)
+            await stopping.wait()
             done.append(number)
 
         await on_time(time.perf_counter(), np.array([0.0, 1_000.0]), work, stopping)

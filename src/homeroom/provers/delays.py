@@ -6,10 +6,12 @@ so the first byte of a request comes out one and a half of them after the connec
 there is no bound of bandwidth: what is shown is what distance alone does. The way not taken is the kernel's own
 emulation (netem), which many kernels of containers do not have.
 
-The event loop's timers go by milliseconds of the poll, so each way may be longer by one, and never shorter.
+The timers of event loops go by milliseconds, so each way may be longer by one or two, and never shorter: times are
+those of the steady clock, since a loop reads its own but once in a round.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,6 +23,8 @@ from homeroom import limits
 __all__ = ["Door", "Line"]
 
 _HERE: Final = "127.0.0.1"
+_TICK_S: Final = 0.001
+"""The shortest time that the timers of every loop know."""
 _Thing = TypeVar("_Thing")
 
 
@@ -45,10 +49,10 @@ class Line(Generic[_Thing]):
         return len(self._waiting)
 
     def put(self, thing: _Thing, from_s: float = 0.0) -> None:
-        """Take a thing, now or from a later instant of the loop's clock on."""
+        """Take a thing, now or from a later instant of the steady clock on."""
         if self._is_closed:
             return
-        due_s = max(self._loop.time(), from_s) + self.way_s
+        due_s = max(time.monotonic(), from_s) + self.way_s
         if self._waiting:
             due_s = max(due_s, self._waiting[-1][0])
         self._waiting.append((due_s, thing))
@@ -65,10 +69,11 @@ class Line(Generic[_Thing]):
 
     def _come(self) -> None:
         self._timer = None
-        while self._waiting and self._waiting[0][0] <= self._loop.time():
+        while self._waiting and self._waiting[0][0] <= time.monotonic():
             self._bring(self._waiting.popleft()[1])
         if self._waiting and self._timer is None:
-            self._timer = self._loop.call_at(self._waiting[0][0], self._come)
+            early_s = self._waiting[0][0] - time.monotonic()
+            self._timer = self._loop.call_later(max(early_s, _TICK_S), self._come)
 
 
 class Door:
@@ -156,11 +161,19 @@ class _End(asyncio.Protocol):
         self._from_s = 0.0
         # Nothing more comes at this end, or is told to it; with both the connection is over.
         self._is_done = self._is_told = False
+        # What came before there was a line: an event loop may read once more than it is to.
+        self._early: list[bytes | _Word] = []
 
     def join(self, other: "_End", way_s: float, from_s: float) -> None:
         """Have a line to another end, over which nothing goes before an instant."""
         self.other, self._from_s = other, from_s
         self.line = Line(way_s, other.take)
+
+    def begin(self) -> None:
+        """Send on what has come before both ends had lines."""
+        for what in self._early:
+            self._put(what)
+        self._early.clear()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep what the connection is spoken to by."""
@@ -184,23 +197,34 @@ class _End(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Read no more at the other end while this one takes nothing."""
-        self.other.transport.pause_reading()
+        self.other.read(is_wanted=False)
 
     def resume_writing(self) -> None:
         """Read there again."""
-        self.other.transport.resume_reading()
+        self.other.read(is_wanted=True)
+
+    def read(self, *, is_wanted: bool) -> None:
+        """Take what comes at this end, or leave it where it is; nothing if it is closed."""
+        if self.transport.is_closing():
+            return
+        if is_wanted:
+            self.transport.resume_reading()
+        else:
+            self.transport.pause_reading()
 
     def _put(self, what: bytes | _Word) -> None:
-        if self.line is not None:
-            self.line.put(what, self._from_s)
-            if len(self.line) > limits.DELAYED_PIECES_MAX:
-                self.transport.pause_reading()
+        if self.line is None:
+            self._early.append(what)
+            return
+        self.line.put(what, self._from_s)
+        if len(self.line) > limits.DELAYED_PIECES_MAX:
+            self.read(is_wanted=False)
 
     def take(self, what: bytes | _Word) -> None:
         """Take what comes over the line of the other end."""
         assert self.other.line is not None, "it came over it"
         if len(self.other.line) == limits.DELAYED_PIECES_MAX // 2:
-            self.other.transport.resume_reading()
+            self.other.read(is_wanted=True)
         if self.transport.is_closing():
             return
         if isinstance(what, bytes):
@@ -230,8 +254,9 @@ class _Outer(_End):
         if not self._door.is_open:
             loop.call_later(2 * way_s, self.transport.abort)
             return
-        self.transport.pause_reading()
-        self._opening = asyncio.ensure_future(self._open(way_s, loop.time() + 2 * way_s))
+        self.read(is_wanted=False)
+        there_s = time.monotonic() + 2 * way_s
+        self._opening = asyncio.ensure_future(self._open(way_s, there_s))
 
     async def _open(self, way_s: float, there_s: float) -> None:
         """Go on to the node; nobody sends before the other side can have said that it is there."""
@@ -247,8 +272,10 @@ class _Outer(_End):
         self._inner = inner
         self.join(inner, way_s, there_s)
         inner.join(self, way_s, there_s)
+        self.begin()
+        inner.begin()
         if self._door.is_open and not self.transport.is_closing():
-            self.transport.resume_reading()
+            self.read(is_wanted=True)
         else:
             self.cut()
 

@@ -10,7 +10,6 @@ import contextlib
 import datetime as dt
 import difflib
 import signal
-import socket
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -19,18 +18,20 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import uvloop
 
 from homeroom.adapters import system_clock
 from homeroom.adapters.world_directory import make_world
 from homeroom.adapters.world_file import SHIPPED, read_world
 from homeroom.adapters.world_file import Stage as FileStage
 from homeroom.errors import ProvingError
-from homeroom.provers.geography_nodes import Apart, Doors, NodesHere, free_ports
+from homeroom.provers.geography_nodes import Apart, Doors, NodesHere
 from homeroom.provers.geography_process import UsersElsewhere
 from homeroom.provers.geography_users import Kit, Met, written_questions
 from homeroom.provers.learners import Arriving, History, arriving, disk_bytes, make_history
 from homeroom.provers.loading import check_free, compared, noon_clock, world_of
 from homeroom.provers.outcome import Outcome, Proving
+from homeroom.provers.ports import check_addresses, free_ports
 from homeroom.proving.geography import Phase, Seen, Stage
 from homeroom.proving.physics import (
     Forbidden,
@@ -151,26 +152,13 @@ def check_geography(plan: GeographyPlan, how: Proving) -> None:
     for one in ground.cannot():
         if one.by_light and not one.floor.down:
             raise ProvingError(f"{one.criterion.name} {one.criterion.asked}: {one.in_words}")
-    _check_addresses(ground)
+    check_addresses(ground.addresses()[0].values())
     how.report.mkdir(parents=True, exist_ok=True)
     sizes = how.sizes(plan)
     needed = len(ground.sites) * disk_bytes(
         sizes.learners, sizes.learners * plan.events_per_learner
     )
     check_free(how.report, needed, sizes.learners)
-
-
-def _check_addresses(ground: _Ground) -> None:
-    """Refuse a machine on which not all addresses of 127.0.0.0/8 are its own. Raises `ProvingError`."""
-    address = next(iter(ground.addresses()[0].values()))
-    with socket.socket() as one:
-        try:
-            one.bind((address, 0))
-        except OSError as error:
-            raise ProvingError(
-                f"{address} is no address of this machine ({error.strerror}): places are told apart by addresses of "
-                "127.0.0.0/8, all of which Linux has"
-            ) from None
 
 
 # --- the run ---------------------------------------------------------------------------------------------------------
@@ -181,7 +169,7 @@ def prove_geography(plan: GeographyPlan, how: Proving, began_ms: int) -> Outcome
     ground = _Ground.of(plan)
     with tempfile.TemporaryDirectory(prefix="proving-", dir=how.report) as folder:
         run = _Run(ground, how, Path(folder), began_ms)
-        asyncio.run(run.whole())
+        uvloop.run(run.whole())
     seen = Seen(
         plan=plan,
         sites=ground.sites,

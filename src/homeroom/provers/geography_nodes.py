@@ -11,10 +11,8 @@ and not the distances.
 """
 
 import asyncio
-import os
 import random
 import signal
-import socket
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -45,7 +43,7 @@ from homeroom.serve.settings import NodeSettings, Settings
 if TYPE_CHECKING:
     from homeroom.running.traffic import RunningTraffic
 
-__all__ = ["Apart", "Doors", "NodesHere", "free_ports"]
+__all__ = ["Apart", "Doors", "NodesHere"]
 
 _POLL_S: Final = 0.05
 _KNOWN_POLLS_MAX: Final = 1_200
@@ -350,20 +348,3 @@ async def _until(holds: Callable[[], Awaitable[bool]], otherwise: str) -> None:
             return
         await asyncio.sleep(_POLL_S)
     raise ProvingError(otherwise)
-
-
-def free_ports(count: int) -> int:
-    """Return the first of so many ports in a row that nobody listens on, below those that systems hand out.
-
-    Each process begins elsewhere: ports are opened later, and two that run at once must not take one another's. Raises
-    `ProvingError` where there are none.
-    """
-    for base in range(20_000 + os.getpid() * 100 % 10_000, 32_000, 10):
-        try:
-            for port in range(base, base + count):
-                with socket.socket() as one:
-                    one.bind(("127.0.0.1", port))
-        except OSError:
-            continue
-        return base
-    raise ProvingError(f"no {count} ports in a row are free")

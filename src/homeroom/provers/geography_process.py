@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
+import uvloop
 
 from homeroom.errors import ProvingError
 from homeroom.provers.geography_users import Asking, Kit, Met
@@ -85,7 +86,7 @@ class UsersElsewhere:
 
 def _work(pipe: Connection, kit: Kit) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # until it is known what to do about it
-    asyncio.run(_serve(pipe, kit))
+    uvloop.run(_serve(pipe, kit))
 
 
 async def _serve(pipe: Connection, kit: Kit) -> None:
