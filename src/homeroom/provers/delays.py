@@ -197,20 +197,21 @@ class _End(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Read no more at the other end while this one takes nothing."""
-        self.other.read(is_wanted=False)
+        self.other.hold()
 
     def resume_writing(self) -> None:
         """Read there again."""
-        self.other.read(is_wanted=True)
+        self.other.let_go()
 
-    def read(self, *, is_wanted: bool) -> None:
-        """Take what comes at this end, or leave it where it is; nothing if it is closed."""
-        if self.transport.is_closing():
-            return
-        if is_wanted:
-            self.transport.resume_reading()
-        else:
+    def hold(self) -> None:
+        """Leave what comes at this end where it is."""
+        if not self.transport.is_closing():
             self.transport.pause_reading()
+
+    def let_go(self) -> None:
+        """Take it again."""
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
 
     def _put(self, what: bytes | _Word) -> None:
         if self.line is None:
@@ -218,13 +219,13 @@ class _End(asyncio.Protocol):
             return
         self.line.put(what, self._from_s)
         if len(self.line) > limits.DELAYED_PIECES_MAX:
-            self.read(is_wanted=False)
+            self.hold()
 
     def take(self, what: bytes | _Word) -> None:
         """Take what comes over the line of the other end."""
         assert self.other.line is not None, "it came over it"
         if len(self.other.line) == limits.DELAYED_PIECES_MAX // 2:
-            self.other.read(is_wanted=True)
+            self.other.let_go()
         if self.transport.is_closing():
             return
         if isinstance(what, bytes):
@@ -250,11 +251,15 @@ class _Outer(_End):
         """Let them in, or send them away after a round trip."""
         super().connection_made(transport)
         loop = asyncio.get_running_loop()
-        way_s = self._door.come(self, transport.get_extra_info("peername")[0])
+        peer = transport.get_extra_info("peername")
+        if peer is None:  # they have gone already
+            self.transport.abort()
+            return
+        way_s = self._door.come(self, peer[0])
         if not self._door.is_open:
             loop.call_later(2 * way_s, self.transport.abort)
             return
-        self.read(is_wanted=False)
+        self.hold()
         there_s = time.monotonic() + 2 * way_s
         self._opening = asyncio.ensure_future(self._open(way_s, there_s))
 
@@ -275,7 +280,7 @@ class _Outer(_End):
         self.begin()
         inner.begin()
         if self._door.is_open and not self.transport.is_closing():
-            self.read(is_wanted=True)
+            self.let_go()
         else:
             self.cut()
 

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import difflib
+import gc
 import signal
 import tempfile
 import time
@@ -254,8 +255,12 @@ class _Run:
             doors = Doors(nodes, self._stopping.set)
             try:
                 await doors.open()
+                gc.collect()
+                # As a node does that serves: what is there now stays, and nobody waits while it is looked through.
+                gc.freeze()
                 yield doors
             finally:
+                gc.unfreeze()
                 await doors.close()
         finally:
             await nodes.stop()
