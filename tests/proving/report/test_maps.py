@@ -58,8 +58,19 @@ def test_labels_of_near_groups_do_not_cover_each_other():
 
 def test_a_label_at_the_edge_stays_on_the_map():
     far = [group("far-east", 50.0, 179.0)]
-    (x,) = re.findall(r'<text x="([\d.]+)"', world_map(drawn([], far), 312))
-    assert float(x) < 312 - 60
+    svg = world_map(drawn([], far), 900)
+    x, _ = re.findall(r'<text x="([\d.]+)"', svg)
+    assert float(x) < 900 - 60
+
+
+def test_on_a_narrow_map_groups_stand_below_it():
+    groups = [group("north", 0, 0), group("south", 0, 90, 61.0)]
+    svg = world_map(drawn([], groups), 312)
+    height = 312 * 130 / 360
+    heights = [float(y) for y in re.findall(r'<text x="16" y="([\d.]+)"', svg)]
+    assert len(heights) == 2
+    assert all(y > height for y in heights)
+    assert "south 61 ms, too slow</text>" in svg
 
 
 def test_regions_have_names_where_there_is_room():
