@@ -82,7 +82,7 @@ def test_an_interrupted_run_is_the_last_one(capsys, monkeypatch):
     ("arguments", "said"),
     [
         (["geography"], "geography is not there yet"),
-        (["resilience"], "resilience is not there yet"),
+        (["resilience", "--target", "embedded"], "not to the target embedded"),
         (["all"], "is not there yet"),
         (["load", "--target", "http://10.1.1.1:80"], "say --i-own-this-target 10.1.1.1"),
         (["load", "--target", "processes", "--quick"], "cannot be loaded yet"),

@@ -1,10 +1,12 @@
-"""Programs that run as processes beside a demo: the command of homeroom, and servers that others made.
+"""Programs that run as processes beside a test: the command of homeroom, and servers that others made.
 
 A server is started in one way here, with its words in a file, and it is there when it listens; it may be killed as by
-a power cut, held up by a signal, and started again. Tests and benchmarks have theirs by the same class.
+a power cut, held up by a signal, and started again. Demos, tests and benchmarks have theirs by the same class.
 """
 
 import contextlib
+import ctypes
+import platform
 import signal
 import socket
 import subprocess
@@ -13,18 +15,31 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, Final, TypeAlias
 
-HOMEROOM: Final = Path(sys.executable).with_name("homeroom")
-POLL_S: Final = 0.025
-POLLS_MAX: Final = 400
+from homeroom.errors import ProvingError
+
+__all__ = ["HOMEROOM", "Address", "ServerProcess", "end_with_parent", "made_key"]
+
+HOMEROOM: Final = (sys.executable, "-m", "homeroom")
+_POLL_S: Final = 0.025
+_POLLS_MAX: Final = 400
+_SIGNAL_AT_PARENTS_END: Final = 1
+_LIBRARY: Final = ctypes.CDLL(None) if platform.system() == "Linux" else None
 
 Address: TypeAlias = tuple[str, int] | str
 """Host and port, or the path of a socket."""
 
 
+def end_with_parent() -> None:
+    """Have this process stop when the one that started it is killed, where the system can do that (Linux)."""
+    if _LIBRARY is not None:
+        _LIBRARY.prctl(_SIGNAL_AT_PARENTS_END, signal.SIGINT)
+
+
 def made_key(data: Path, scopes: str) -> str:
     """Have a node state a key of these scopes; return it."""
-    command = [str(HOMEROOM), "keys", "create", "demo", "--scopes", scopes, "--data", str(data)]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    command = [*HOMEROOM, "keys", "create", "demo", "--scopes", scopes, "--data", str(data)]
+    made = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own
+    return made.stdout.strip()
 
 
 class ServerProcess:
@@ -42,20 +57,20 @@ class ServerProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it, and return when it listens. Raises `SystemExit` with its last words if it does not."""
+        """Start it, and return when it listens. Raises `ProvingError` with its last words if it does not."""
         assert self._process is None, "a server is started once at a time"
         with self._log.open("ab") as log:
-            self._process = process = subprocess.Popen(self._command, **self._how(log))
-        for _ in range(POLLS_MAX):
+            self._process = process = subprocess.Popen(self._command, **self._how(log))  # noqa: S603
+        for _ in range(_POLLS_MAX):
             # It is waited for first: a stranger may listen there, and then it ends.
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(POLL_S)
+                process.wait(_POLL_S)
                 break
             if self._is_open():
                 return
         self.kill()
         said = self._log.read_text(errors="replace")[-500:]
-        raise SystemExit(f"it does not listen at {self._address}: {said}")
+        raise ProvingError(f"{self._command[0]} does not listen at {self._address}: {said}")
 
     def _how(self, log: IO[bytes]) -> dict[str, Any]:
         return {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
