@@ -184,6 +184,23 @@ def test_a_door_that_is_slammed_breaks_connections_after_one_way_and_takes_none(
     assert refused_s >= 2 * WAY_S
 
 
+def test_those_who_go_on_to_come_to_a_slammed_door_hold_nobody_up(run):
+    async def story():
+        inside, door, port = await behind(WAY_S)
+        reader, writer = await come(port)
+        door.slam()
+        ending = asyncio.ensure_future(door.ended())
+        while not ending.done():
+            _, other = await come(port)
+            other.close()
+        assert await reader.read() == b""
+        writer.close()
+        await door.close()
+        inside.close()
+
+    run(asyncio.wait_for(story(), 10))
+
+
 def test_where_no_node_is_behind_the_door_the_connection_breaks(run):
     async def story():
         port, nobody = free_ports(1), free_ports(2) + 1

@@ -122,8 +122,8 @@ class Door:
         await self.ended()
 
     async def ended(self) -> None:
-        """Wait until nothing is left of connections."""
-        while self._visits:
+        """Wait until nothing is left of the connections that there are now; others may come meanwhile."""
+        if self._visits:
             await asyncio.wait([one.over for one in self._visits])
 
     # --- what a visit asks of it -------------------------------------------------------------------------------------
