@@ -946,6 +946,12 @@ PROVING_QUICK_S: Final = 20.0
 """Length of the quick form of a plan that says nothing else."""
 PROVING_PLAN_BYTES_MAX: Final = 1 << 20
 """A plan's file; a longer one is none."""
+PROVING_COMPARED_MAX: Final = 50
+"""Answers of one phase of a test of geography that are compared with what is true."""
+DELAYED_PIECES_MAX: Final = 4_096
+"""Pieces of a stream, of 256 KiB at most, that are under way over a distance; the sender is not read beyond."""
+DELAYED_BACKLOG: Final = 1_024
+"""Connections that wait to be taken by a door."""
 
 # --- generated learners ----------------------------------------------------------------------------------------
 GENERATED_LEARNERS_MAX: Final = 100_000_000

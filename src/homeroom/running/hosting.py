@@ -202,6 +202,7 @@ async def traffic_of(
             control=node.control,
             is_ready=lambda: node.is_ready,
             load=outside[1],
+            source=world.source,
         )
     )
     node.watch(traffic.troubles)
