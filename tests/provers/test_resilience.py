@@ -23,11 +23,13 @@ TINY = """
 test = "resilience"
 name = "tiny"
 learners = 50
-seconds = 20.0
+seconds = 24.0
 questions_per_second = 4.0
 faults = ["partition", "fabric"]
 regions = 3
 users = 1
+[quick]
+seconds = 24.0
 [[criteria]]
 measure = "conflicts_unsettled"
 at_most = 0
@@ -130,9 +132,7 @@ def test_an_interrupted_run_ends_its_processes_and_says_that_it_is_partial(tmp_p
     before = worlds()
     process = prove(tmp_path, TINY)
     assert process.stderr is not None
-    for line in process.stderr:
-        if "are started" in line:
-            break
+    assert any("are started" in line for line in process.stderr)
     (made,) = worlds() - before
     os.kill(process.pid, signal.SIGINT)
     process.communicate(timeout=300)
