@@ -34,7 +34,7 @@ LINES_AIM = 400
 FUNCTION_LINES_MAX = 70
 PROSE_MIN = 60
 DRAWERS = {"utils", "util", "common", "helpers", "helper", "misc", "types", "tools", "base", "core"}
-WHOLE_TESTS = {"tidy", "docs", "package", "benchmarks", "frame", "laws", "demo", "deploy"}
+WHOLE_TESTS = {"tidy", "docs", "package", "benchmarks", "frame", "laws", "demo", "deploy", "alerts"}
 
 
 # --- size and names ----------------------------------------------------------------------------------------------
