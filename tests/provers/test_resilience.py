@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,23 @@ def test_a_change_that_the_year_does_not_have_is_refused(tmp_path):
     plan = parse_plan(RESILIENCE.replace("faults", 'changes = ["prayer"]\nfaults'), "plan")
     with pytest.raises(ProvingError, match="'prayer' is none of the shipped year; there is staged"):
         check_resilience(plan, how(tmp_path))
+
+
+def test_the_quick_form_simulates_only_what_no_process_can_have(tmp_path, monkeypatch):
+    text = RESILIENCE.replace('["region"]', '["region", "slow-disk"]')
+    plan, simulated = parse_plan(text, "plan"), []
+
+    def interrupted(faults, each, say, found):
+        simulated.append([one.name for one in faults])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(resilience, "simulate_faults", interrupted)
+    monkeypatch.setattr(resilience, "_processes", lambda *_: {"is_partial": False})
+    asked = how(tmp_path)
+    for is_quick in (True, False):
+        outcome = resilience.prove_resilience(plan, replace(asked, is_quick=is_quick))
+        assert outcome.is_partial
+    assert simulated == [["slow-disk"], ["region", "slow-disk"]]
 
 
 @needs_networks

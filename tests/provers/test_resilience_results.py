@@ -66,7 +66,11 @@ def test_figures_are_the_worst_of_what_happened():
     assert figures["events_lost"] == figures["conflicts_unsettled"] == 0
     assert figures["errors"] == pytest.approx(0.05)
     assert 0.9 < figures["availability"] < 1
-    assert found.figures["spreads"]["failover_s"]["count"] == 4
+    spreads = found.figures["spreads"]
+    assert spreads["region"]["failover_s"]["count"] == spreads["all"]["failover_s"]["count"] == 4
+    assert spreads["region"]["failover_s"]["greatest"] == 4.0
+    assert spreads["caches"]["recovery_s"]["median"] == 5.1
+    assert spreads["partition"]["detection_s"]["count"] == 0
     assert [one.fault for one in found.timelines] == [
         "region (africa)",
         "region (asia)",
