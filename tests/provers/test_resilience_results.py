@@ -97,6 +97,12 @@ def test_a_region_that_disagrees_or_events_that_nobody_takes_are_lost_events():
     assert outcome(REGION, audit=audit).measured["events_lost"].figure == 3
 
 
+def test_nodes_that_do_not_come_to_the_same_break_a_promise():
+    found = outcome(REGION, audit=MEASURED["audit"] | {"missing": "asia is behind"})
+    assert found.measured["promises_broken"].figure == 2
+    assert "did not hold: all nodes come to the same afterwards: asia is behind" in found.notes
+
+
 def test_slow_failover_shows_in_the_year():
     quick = outcome(REGION).figures["year"]["by_cause_s"]
     slow = outcome(replace(REGION, failover_s=(60.0,))).figures["year"]["by_cause_s"]

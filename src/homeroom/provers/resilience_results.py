@@ -137,7 +137,9 @@ def _add(
 
 def _broken(ran: Ran) -> list[str]:
     of_processes = [f"{one.fault}: {said}" for one in ran.episodes for said in one.broken]
-    return of_processes + ran.simulated.broken
+    missing = (ran.measured.get("audit") or {}).get("missing")
+    afterwards = [f"all nodes come to the same afterwards: {missing}"] if missing else []
+    return of_processes + afterwards + ran.simulated.broken
 
 
 def _year(ran: Ran) -> year.Outcome:
