@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from homeroom.provers import resilience
 from homeroom.provers.networks import inside, why_not
 from homeroom.provers.outcome import Proving
 from homeroom.provers.resilience import check_resilience
+from homeroom.proving import year
 from homeroom.proving.plans import parse_plan
 from homeroom.proving.targets import parse_target
 from tests.proving.test_plans import RESILIENCE
@@ -80,6 +82,7 @@ def test_a_change_that_the_year_does_not_have_is_refused(tmp_path):
 def test_the_quick_form_simulates_only_what_no_process_can_have(tmp_path, monkeypatch):
     text = RESILIENCE.replace('["region"]', '["region", "slow-disk"]')
     plan, simulated = parse_plan(text, "plan"), []
+    monkeypatch.setattr(year, "model_year", partial(year.model_year, years=200))
 
     def interrupted(faults, each, say, found):
         simulated.append([one.name for one in faults])
