@@ -25,6 +25,7 @@ NAMES = (
     "course_report",
     "funnels",
     "scaling",
+    "shards",
     "startup",
     "past",
     "log",

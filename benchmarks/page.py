@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 from benchmarks.page_cache import CACHE_HEADER, KEPT_HEADER, cache_rows, kept_rows
 from benchmarks.page_overload import OVERLOAD_HEADER, overload_rows
+from benchmarks.page_shards import SHARDS_HEADER, shard_rows
 from benchmarks.page_worlds import (
     WORLDS,
     acknowledgement_rows,
@@ -590,6 +591,7 @@ _TABLES: dict[str, tuple[Sequence[str], Callable[[Result], Rows]]] = {
         ("learners", "daily triangle", "fold, events/s on one core", "bytes a learner"),
         _scaling,
     ),
+    "shards": (SHARDS_HEADER, shard_rows),
     "startup": (("command", "median", "max", "wanted", "imports, ms"), _startup),
 }
 

@@ -187,6 +187,7 @@ def load(
         zone(timezone)
     place = DataDirectory(Path(directory))
     with place.locked():
+        place.expect_one_state()
         manifest = place.manifest() or Manifest()
         corrections.check_erasures(place.path)
         if manifest.load == 0:

@@ -264,6 +264,7 @@ def correct_directory(directory: Path, change: Callable[[State], _T]) -> tuple[N
 
 def loaded_manifest(place: DataDirectory) -> Manifest:
     """Return the manifest of a directory into which something was loaded. Raises `DataDirectoryError`."""
+    place.expect_one_state()
     manifest = place.manifest()
     if manifest is None or manifest.load == 0:
         why = " (no homeroom.json)" if manifest is None else ""

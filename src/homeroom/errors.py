@@ -11,7 +11,9 @@ HomeroomError
 ├── HomeElsewhereError  a fact was to be stated in a node that is not the home of its world
 ├── NotYetError         a read wants an entry that has not come here in time
 │   └── ShardsAwayError      a shard of the region is away or late
+│       ├── ShardGoneError       the process of a shard has ended
 │       └── ShardsApartError     shards answer from different states
+├── NotInShardsError    a node whose learners are in shards does not do that
 ├── NotFreshError       a read wants what is newer than what has come here in time
 ├── SettingsError       a setting is unknown, or has a value that it may not have
 ├── AccessError         a key or a token does not open this
@@ -62,6 +64,7 @@ __all__ = [
     "MessageError",
     "NodeError",
     "NotFreshError",
+    "NotInShardsError",
     "NotYetError",
     "ProvingError",
     "QuestionError",
@@ -71,6 +74,7 @@ __all__ = [
     "RequestRefusedError",
     "RightsError",
     "SettingsError",
+    "ShardGoneError",
     "ShardsApartError",
     "ShardsAwayError",
     "SourceError",
@@ -176,6 +180,10 @@ class ShardsAwayError(NotYetError):
     """A shard of the region is away or late, so what all learners come to is not known; ask again."""
 
 
+class ShardGoneError(ShardsAwayError):
+    """The process of a shard has ended: nothing more will come from it."""
+
+
 class ShardsApartError(ShardsAwayError):
     """Shards answer from different states, so their parts make no whole.
 
@@ -188,6 +196,10 @@ class ShardsApartError(ShardsAwayError):
     def __init__(self, message: str, places: Sequence[int]) -> None:
         super().__init__(message)
         self.places = tuple(places)
+
+
+class NotInShardsError(HomeroomError):
+    """Something was asked of a node whose learners are in shards that only a node with one state does; it says what."""
 
 
 class NotFreshError(HomeroomError):

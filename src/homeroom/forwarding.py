@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa
+
 from homeroom.adapters.inputs import Input, read_inputs
 from homeroom.adapters.mappings import load_mapping
 from homeroom.adapters.options import ReadOptions
@@ -28,7 +30,7 @@ from homeroom.events.sent_json import ATTRIBUTES
 from homeroom.events.sent_objects import event_objects
 from homeroom.events.sniff import CODECS
 
-__all__ = ["BATCH_EVENTS", "Forwarded", "Forwarding", "forward"]
+__all__ = ["BATCH_EVENTS", "Forwarded", "Forwarding", "forward", "forward_table"]
 
 BATCH_EVENTS: Final = 1_000
 """Events of a batch; of a batch the node tells at most 100 refused events one by one."""
@@ -136,11 +138,28 @@ def forward(client: Client, inputs: Sequence[Input], how: Forwarding | None = No
         )
 
 
-class _Sending:
-    """One transfer; the reader's observer."""
+def forward_table(
+    client: Client, table: pa.Table, source: str, mapping: str | None, rejects: RejectsWriter
+) -> Forwarded:
+    """Send the events of a table that is called ``source``; return when all of them are durable.
 
-    def __init__(self, client: Client, progress: Progress | None, rejects: RejectsWriter) -> None:
-        self._client = client
+    Raises as `forward` does.
+    """
+    columns = None if mapping is None else load_mapping(mapping)
+    return _Sending(client, None, rejects, source).all([table], ReadOptions(mapping=columns))
+
+
+class _Sending:
+    """One transfer; the reader's observer. ``source`` is how a table is called."""
+
+    def __init__(
+        self,
+        client: Client,
+        progress: Progress | None,
+        rejects: RejectsWriter,
+        source: str = "",
+    ) -> None:
+        self._client, self._source = client, source
         self._progress = progress
         self._rejects = rejects
         self._done = Forwarded()
@@ -170,7 +189,7 @@ class _Sending:
             try:
                 for source, decoded in read_inputs(inputs, options, self):
                     self._unread(decoded)
-                    for part in _parts(source, decoded):
+                    for part in _parts(self._source or source, decoded):
                         under_way.append((part, pool.submit(self._sent, part)))
                         if len(under_way) > _UNDER_WAY:
                             self._settled(under_way.popleft()[1].result())
@@ -182,7 +201,9 @@ class _Sending:
         return replace(self._done, notes=tuple(self._notes))
 
     def _unread(self, decoded: Decoded) -> None:
-        self._rejects.write(decoded.rejects)
+        self._rejects.write(
+            replace(one, source=self._source or one.source) for one in decoded.rejects
+        )
         self._done = replace(
             self._done,
             unread=self._done.unread + len(decoded.rejects),

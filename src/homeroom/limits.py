@@ -987,6 +987,14 @@ SHARD_START_MS_MAX: Final = 60_000
 """A shard whose process has not begun after so long is given up."""
 SHARD_PORTION_ENTRIES_MAX: Final = 256
 """Entries that are given to all shards at once: no question is begun while they are folded."""
+SHARD_BEAT_MS: Final = 500
+"""A node looks so often whether all of its shards are there; one that a question misses is made anew at once."""
+SHARD_JOURNAL_BYTES_MAX: Final = 256 << 20
+"""A node that finds a longer journal of portions begins a new one, and makes its shards anew from the log."""
+BACKFILL_REJECTS_MAX: Final = 1_000
+"""Of what is not taken of a row group, so many are told one by one."""
+SCALE_WAIT_S_MAX: Final = 3_600.0
+"""How long a command waits for a node that cuts its learners into another number of shards."""
 
 
 assert REPORT_TRIANGLE_PERIODS_MAX**2 / 2 <= CHART_TITLED_CELLS_MAX < CHART_PERIODS_MAX**2

@@ -1,24 +1,20 @@
 """Shards in processes of their own: the same answers, and none that is wrong while a process is gone."""
 
 import functools
-import gc
 import importlib.util
 import os
 import signal
-import warnings
 from contextlib import contextmanager
 
 import pytest
 
-from homeroom.adapters.system_clock import now_ms
 from homeroom.errors import ShardsAwayError
 from homeroom.running.sharding.keeping import Keeper
 from homeroom.running.sharding.region import ShardedEngine
 from homeroom.running.sharding.shard import open_shard
-from homeroom.running.sharding.shard_files import ShardFiles
 from homeroom.scaling.engine import Missing
-from homeroom.scaling.slots import Slots
-from tests.running.sharding.regions import QUESTIONS, drawn, entries_of, local, write_log
+from tests.ray_ends import ray_ends
+from tests.running.sharding.regions import QUESTIONS, drawn, entries_of, head, local, write_log
 from tests.running.sharding.same import same
 
 pytestmark = [
@@ -49,12 +45,8 @@ def alone(region):
 def cluster():
     from homeroom.adapters.ray_shards import RayCluster
 
-    with RayCluster() as made:
+    with ray_ends(), RayCluster() as made:
         yield made
-    with warnings.catch_warnings():
-        # Ray ends the processes that it has started, and waits for none of them.
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 class Places:
@@ -63,10 +55,10 @@ class Places:
     def __init__(self, cluster, region):
         self._cluster, self._region = cluster, region
 
-    def start(self, number, node):
-        place = self._region / f"ray-{number}"
-        make = functools.partial(open_shard, place, self._region, Slots(number, SHARDS))
-        return self._cluster.start(number, make, node)
+    def start(self, slots, node):
+        place = self._region / f"ray-{slots.number}"
+        make = functools.partial(open_shard, place, self._region, slots)
+        return self._cluster.start(slots.number, make, node)
 
     def machines(self):
         return self._cluster.machines()
@@ -81,9 +73,7 @@ def reader(region):
 
 @contextmanager
 def over(cluster, region, **fields):
-    engine = ShardedEngine(
-        ShardFiles(region / "ray-head", region).fresh, SHARDS, now_ms, cluster.share, **fields
-    )
+    engine = ShardedEngine(head(region / "ray-head", region), SHARDS, cluster.share, **fields)
     assert Keeper(engine, Places(cluster, region), reader(region)).mend() == {}
     try:
         engine.apply(entries_of(region))
@@ -126,7 +116,7 @@ def test_a_killed_process_is_back_with_all_that_it_had(cluster, region, alone):
         os.kill(engine.present[1].pid, signal.SIGKILL)
         with pytest.raises(ShardsAwayError):
             engine.ask("main", QUESTIONS["triangle"])
-        engine.lose(1, "its process is gone")
+        assert "its process is gone" in engine.lost[1]
         assert keeper.mend() == {}
         for name in ("triangle", "funnel"):
             found, expected = (one.ask("main", QUESTIONS[name]) for one in (engine, alone))

@@ -27,7 +27,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -57,10 +57,17 @@ from homeroom.state.state import State
 from homeroom.state.veils import Veil
 from homeroom.state.zones import load_zone
 
+SHARDS_FOLDER: Final = "shards"
+"""Where a directory has what is of its shards: all of it can be made anew from the log."""
+SHARDS_JOURNAL: Final = "journal"
+"""In there, what stands for a directory whose learners are in shards."""
+
 __all__ = [
     "BEFORE_FILE",
     "FORMAT_NODE",
     "RESTORING",
+    "SHARDS_FOLDER",
+    "SHARDS_JOURNAL",
     "DataDirectory",
     "Manifest",
     "Under",
@@ -100,12 +107,14 @@ class Under(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     order : digest of the entries that stated them, in their order; empty for a state that was in doubt
     named : the greatest epoch that an entry in it names
     unknown : tenants of which entries up to there say something, and that nobody had stated
+    left_out : by tenant that was left out when it was made, by origin the first entry that said something of it since
     """
 
     epoch: int
     order: str
     named: int
     unknown: tuple[str, ...] = ()
+    left_out: dict[str, dict[str, int]] = msgspec.field(default_factory=dict)
 
 
 class Manifest(msgspec.Struct, kw_only=True, frozen=True):
@@ -165,6 +174,14 @@ class DataDirectory:
     """A data directory at a path."""
 
     path: Path
+
+    def expect_one_state(self) -> None:
+        """Raise `DataDirectoryError` where its node has its learners in shards: what else is there is behind these."""
+        if (self.path / SHARDS_FOLDER / SHARDS_JOURNAL).exists():
+            raise DataDirectoryError(
+                f"the learners of {self.path} are in shards: ask its node while it runs (homeroom ask), or start it "
+                f"once without [shards]"
+            )
 
     @property
     def key_path(self) -> Path:

@@ -23,9 +23,10 @@ from homeroom.adapters.whole_files import sync
 from homeroom.errors import BackupError, DamagedBackupError
 
 if TYPE_CHECKING:
+    from obstore import ReadableFile
     from obstore.store import LocalStore, S3Store
 
-__all__ = ["Found", "Objects", "make_folder", "open_objects"]
+__all__ = ["Found", "Objects", "Reader", "make_folder", "open_objects"]
 
 _ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 _KEYS: Final = {
@@ -49,6 +50,44 @@ class Found:
     name: str
     size_bytes: int
     modified_ms: int
+
+
+class Reader:
+    """An object that is read in parts, as a file is.
+
+    Parameters
+    ----------
+    file : of obstore
+    """
+
+    def __init__(self, file: "ReadableFile") -> None:
+        self._file = file
+        self.closed = False
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes, all of them where no number is given. Raises `OSError`."""
+        return bytes(self._file.read(None if size < 0 else size))
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to a place."""
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Return the place."""
+        return self._file.tell()
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say that one can go to any place."""
+        return True
+
+    def close(self) -> None:
+        """Hold it no more."""
+        self.closed = True
+        self._file.close()
 
 
 class Objects:
@@ -109,12 +148,21 @@ class Objects:
             except FileNotFoundError:
                 raise DamagedBackupError(f"object {name} of {self.shown} is missing") from None
 
+    def reader(self, name: str) -> "Reader":
+        """Return an object to be read in parts."""
+        import obstore
+
+        with self._told(name, "read"):
+            return Reader(obstore.open_reader(self._store, name))
+
     def list(self, prefix: str) -> Iterator[Found]:
-        """List the objects whose names begin with ``prefix`` and a slash, in no order."""
+        """List the objects whose names begin with ``prefix`` and a slash, or all, in no order."""
         import obstore
 
         with self._told(prefix, "listed"):
-            for found in (one for several in obstore.list(self._store, prefix) for one in several):
+            for found in (
+                one for several in obstore.list(self._store, prefix or None) for one in several
+            ):
                 modified_ms = int(found["last_modified"].timestamp() * 1_000)
                 yield Found(found["path"], found["size"], modified_ms)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from homeroom import limits
-from homeroom.errors import SettingsError, ShardsAwayError
+from homeroom.errors import SettingsError, ShardGoneError, ShardsAwayError
 from homeroom.scaling.asked import Asked
 from homeroom.scaling.placing import Machine
 
@@ -66,7 +66,7 @@ class _Come:
             raise ShardsAwayError(f"it has said nothing within {wait_ms:,} ms") from None
         except RayError as error:
             told = str(error).strip().splitlines() or [type(error).__name__]
-            raise ShardsAwayError(f"its process is gone or has failed: {told[-1]}") from None
+            raise ShardGoneError(f"its process is gone or has failed: {told[-1]}") from None
 
 
 class RayWorker:
@@ -86,9 +86,13 @@ class RayWorker:
         self.pid: int = found[0]
         self.node: str = found[1]
 
-    def open(self, life: str, stated: Sequence[object]) -> _Come:
+    def open(self, life: str, last: int, stated: Sequence[object]) -> _Come:
         """Have it begin."""
-        return self._call("open", life, stated)
+        return self._call("open", life, last, stated)
+
+    def label(self, tenant: str, texts: Sequence[str]) -> _Come:
+        """Have it take texts as the labels of their hashes."""
+        return self._call("label", tenant, texts)
 
     def apply(self, portion: int, entries: object) -> _Come:
         """Have it fold a portion."""
@@ -153,25 +157,39 @@ class RayCluster:
             raise SettingsError(
                 "shards need Ray, which is not installed: pip install 'homeroom[ray]'"
             ) from None
-        quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": "error"}
+        try:
+            self._begin()
+        except Exception as error:  # Ray raises no other when it does not start
+            self.__exit__()
+            where = f"the cluster at {self._address}" if self._address else "this machine"
+            raise SettingsError(
+                f"Ray did not start on {where}: {error}; see to it, and start again"
+            ) from error
         if self._address:
-            del quiet["include_dashboard"]
-            ray.init(address=self._address, **quiet)
             return self
-        # Its sockets lie in there, and their paths must be short.
-        self._folder = tempfile.mkdtemp(prefix="hr-", dir="/tmp")
-        ray.init(
-            _node_ip_address=_LOOPBACK,
-            _temp_dir=self._folder,
-            object_store_memory=_STORE_BYTES,
-            **quiet,
-        )
         if ray.util.get_node_ip_address() != _LOOPBACK:
             self.__exit__()
             raise SettingsError(
                 "Ray listens to other machines: it was imported before shards were asked for; start them first"
             )
         return self
+
+    def _begin(self) -> None:
+        import ray
+
+        if self._address:
+            ray.init(address=self._address, log_to_driver=False, logging_level="error")
+            return
+        # Its sockets lie in there, and their paths must be short.
+        self._folder = tempfile.mkdtemp(prefix="hr-", dir="/tmp")
+        ray.init(
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level="error",
+            _node_ip_address=_LOOPBACK,
+            _temp_dir=self._folder,
+            object_store_memory=_STORE_BYTES,
+        )
 
     def __exit__(self, *_: object) -> None:
         import ray

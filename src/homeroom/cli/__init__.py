@@ -43,6 +43,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "homeroom.cli.route",
         "Say where requests go in a world and why, and send them elsewhere.",
     ),
+    "scale": ("homeroom.cli.scale", "Show the shards of a node, or have another number of them."),
     "keys": ("homeroom.cli.keys", "Create, list, revoke and rotate the keys of a node."),
     "catalogue": (
         "homeroom.cli.catalogue",
@@ -71,6 +72,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "tenant": ("homeroom.cli.tenant", "Say in which regions a tenant's data are taken."),
     "ask": ("homeroom.cli.ask", "Ask a node a question, and what became other since."),
     "send": ("homeroom.cli.send", "Send the events of files to a node."),
+    "backfill": (
+        "homeroom.cli.backfill",
+        "Send the events of many Parquet files to a node, and go on where it ended.",
+    ),
     "conflicts": (
         "homeroom.cli.conflicts",
         "Show where nodes said different things, and what counts.",

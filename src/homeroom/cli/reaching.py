@@ -11,7 +11,7 @@ from homeroom.errors import SettingsError
 if TYPE_CHECKING:
     from homeroom.client import Client
 
-__all__ = ["node_options", "opened_client", "reaching_options"]
+__all__ = ["key_of", "node_options", "opened_client", "reaching_options"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _KEY_CHARACTERS_MAX: Final = 4_096
@@ -68,7 +68,12 @@ def opened_client(url: str, flags: Mapping[str, Any]) -> "Client":
         retried=_Retried(flags["patience"]).tell,
     )
     urls = [one.strip() for one in url.split(",")]
-    return Client(urls, None if key_file is None else _key(Path(key_file)), options)
+    return Client(urls, key_of(key_file), options)
+
+
+def key_of(key_file: str | None) -> str | None:
+    """Return the key in a file, None where no file is named. Raises `SettingsError`."""
+    return None if key_file is None else _key(Path(key_file))
 
 
 class _Retried:

@@ -18,6 +18,7 @@ __all__ = [
     "NodeTraffic",
     "OtherNode",
     "RegionTraffic",
+    "ShardsStatus",
     "Shows",
     "Status",
     "ToldAnswer",
@@ -69,6 +70,14 @@ def _age(lag_s: float | None) -> str:
         if lag_s >= 2 * seconds:
             return f"{lag_s / seconds:.0f} {unit}"
     return f"{lag_s:.1f} s"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardsStatus:
+    """The shards of a node: how many there are, and why some of them are away, by number."""
+
+    count: int
+    away: Mapping[int, str] = field(default_factory=dict)
 
 
 class Shows(StrEnum):
@@ -281,6 +290,7 @@ class Status:
     lost : its events that came from before that day and that no cut covers; ``lost_of_all``: of all tenants
     world : how the world looks from here, None for a node alone
     record_conflicts : under how many ids of statements, of all tenants, nodes accepted different ones
+    shards : those of a node whose learners are in shards, else None; ``learners`` and ``events`` are those that answer
     """
 
     learners: int
@@ -298,6 +308,7 @@ class Status:
     checked: CheckStatus = CheckStatus()
     world: WorldStatus | None = None
     record_conflicts: int = 0
+    shards: ShardsStatus | None = None
 
     def told_to(self, tenant: str) -> list[str]:
         """Return in words what is wrong with the node, and with what is this tenant's; of others not even the name."""

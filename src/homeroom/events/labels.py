@@ -53,6 +53,10 @@ class Labels:
         """Return how many labels there are."""
         return len(self._texts)
 
+    def after(self, count: int) -> list[str]:
+        """Return the labels that were added after so many, in the order in which they were."""
+        return list(self._texts.values())[count:]
+
     def add(self, texts: Iterable[str]) -> None:
         """Take texts as the labels of their hashes."""
         known = self._texts

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from homeroom import limits
 from homeroom.clock import hybrid_ms
@@ -44,6 +44,8 @@ from homeroom.running.explaining import Around, explain_node
 from homeroom.running.folds import Folds
 from homeroom.running.live import Live, Seen
 from homeroom.running.memberships import Memberships
+from homeroom.running.sharding.leading import Leading
+from homeroom.running.sharding.options import refused_here
 from homeroom.running.snapshots import Snapshots
 from homeroom.running.streaming import IsWanted, listen
 from homeroom.running.tenant_doors import TenantDoors
@@ -55,6 +57,9 @@ from homeroom.state.zones import DAY_MS, day_of_date
 _T = TypeVar("_T")
 
 __all__ = ["Answering", "Asked", "Computed"]
+
+
+_MEMBERSHIP: Final = "membership that is kept true as events come"
 
 
 class Computed(NamedTuple):
@@ -69,6 +74,7 @@ class Computed(NamedTuple):
     is_settled : whether all of its events were sealed before that
     lasts : whether it will be the same at equal entries: nothing was in doubt, and nothing was taken away meanwhile
     under : what it was read under, if it depends on a part of the data; empty for all
+    is_whole : whether all learners are in it; some are not while a shard is away
     """
 
     answer: Answer
@@ -78,6 +84,14 @@ class Computed(NamedTuple):
     is_settled: bool
     lasts: bool
     under: str
+    is_whole: bool = True
+
+
+async def _nothing_told() -> AsyncIterator[Told]:
+    """Tell of no change, for as long as somebody listens."""
+    await asyncio.Event().wait()
+    for told in tuple[Told, ...]():  # makes this an iterator
+        yield told
 
 
 def _nothing(_answer: Answer) -> bytes:
@@ -86,7 +100,10 @@ def _nothing(_answer: Answer) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What questions need of a node: its parts, the world that it belongs to, the clock, and its region by its name."""
+    """What questions need of a node: its parts, the world that it belongs to, the clock, and its region by its name.
+
+    ``shards`` are those in which its learners are, None where it has them all itself.
+    """
 
     live: Live
     store: Store
@@ -97,6 +114,7 @@ class Asked:
     belonging: Belonging | None
     now_ms: Callable[[], int]
     regions: Mapping[str, str]
+    shards: Leading | None = None
 
 
 class Answering:
@@ -140,7 +158,7 @@ class Answering:
             answer=found.answer,
             applied=said.applied,
             age_ms=said.age_ms,
-            is_complete=said.is_complete and found.answer.history_from is None,
+            is_complete=said.is_complete and found.is_whole and found.answer.history_from is None,
             epoch=said.epoch,
             freshness=said.freshness,
             told=found.told,
@@ -161,6 +179,9 @@ class Answering:
     ) -> Computed:
         """Have the engine answer from a state that holds ``must``, which is folded. Raises `QuestionError`."""
         of = self._asked
+        if of.shards is not None:
+            asking = partial(self._asked_of_shards, of.shards, (tenant, question), shows, tell)
+            return await self._asking_loop.run_in_executor(self._pool, asking)
         before = of.snapshots.sources.get(tenant, Source())
         showing = of.doors.showing.get(tenant)
         held, doubt = of.store.held(), self._doubt(tenant)
@@ -180,6 +201,34 @@ class Answering:
         lasts = doubt is not None and doubt == self._doubt(tenant)
         return Computed(answer, seen, told, held, is_settled, lasts, under)
 
+    def _asked_of_shards(
+        self,
+        shards: Leading,
+        asked: tuple[str, Question],
+        shows: Shows,
+        tell: Callable[[Answer], bytes],
+    ) -> Computed:
+        """Have shards answer from all that is folded. Raises `QuestionError` and `ShardsAwayError`."""
+        (tenant, question), held = asked, self._asked.store.held()
+        known = self._asked.live.seen(tenant)
+        found = shards.ask(tenant, question, shows)
+        seen, told = replace(known, applied=found.applied), tell(found.answer)
+        return Computed(
+            answer=found.answer,
+            seen=seen,
+            told=told,
+            held=held,
+            is_settled=False,
+            lasts=False,
+            under="",
+            is_whole=found.is_whole,
+        )
+
+    def need_one_state(self, what: str) -> None:
+        """Raise `NotInShardsError` where learners are in shards."""
+        if self._asked.shards is not None:
+            raise refused_here(what)
+
     def source(self, tenant: str, numbers: Numbers) -> Source:
         """Return what was read of a tenant, by what its state says of it."""
         return numbers.added_to(self._asked.snapshots.sources.get(tenant, Source()))
@@ -191,6 +240,11 @@ class Answering:
         if live.is_in_doubt or not of.doors.follows(tenant, live.control):
             return None
         return live.times_anew, live.removals, id(showing)
+
+    @property
+    def shards(self) -> Leading | None:
+        """The shards in which its learners are, None where it has them all itself."""
+        return self._asked.shards
 
     @property
     def is_apart(self) -> bool:
@@ -236,6 +290,7 @@ class Answering:
         Raises `QuestionError` where it cannot be said, `NotYetError` where the ends of what is asked have not come in
         time, and `StoreError`.
         """
+        self.need_one_state("why a cell became other")
         of = self._asked
         await of.folds.covers(answered_by(asked.held()), None)
         around = Around(of.live, of.store, of.doors.showing.get(tenant), of.regions)
@@ -245,6 +300,7 @@ class Answering:
 
     async def conflicts(self, tenant: str, days: int) -> Conflicts:
         """Return where nodes said different things of one thing, for times of the last days or later."""
+        self.need_one_state("what nodes said differently")
         of = self._asked
         since_ms = of.now_ms() - days * DAY_MS
 
@@ -294,12 +350,14 @@ class Answering:
 
     def changes(self, tenant: str, after: int, count: int, cohort: str | None) -> ChangesPage:
         """Return changes of membership after a number, of one cohort or of all. Raises `QuestionError`."""
+        self.need_one_state(_MEMBERSHIP)
         return self._asked.memberships.read(
             tenant, lambda one: one.changes.page(after, count, cohort)
         )
 
     async def listen(self, tenant: str, after: int | None) -> AsyncIterator[Told]:
         """Tell changes after a number (None: from now on) as they are found, and how fresh memberships are."""
+        self.need_one_state(_MEMBERSHIP)
         of = self._asked
         async with aclosing(listen(of.memberships, tenant, after, of.folds.next)) as heard:
             async for told in heard:
@@ -307,11 +365,14 @@ class Answering:
 
     def heed(self, tenant: str, after: int | None, wanted: IsWanted) -> AsyncIterator[Told]:
         """Do as `listen`, and pass over the changes that are found while ``wanted`` says no."""
+        if self._asked.shards is not None:
+            return _nothing_told()
         return listen(self._asked.memberships, tenant, after, self._asked.folds.next, wanted)
 
     async def _of_membership(
         self, tenant: str, look: Callable[[Membership], _T], after: Token | None
     ) -> _T:
+        self.need_one_state(_MEMBERSHIP)
         memberships = self._asked.memberships
         if after is not None:
             await self._asked.folds.reached(

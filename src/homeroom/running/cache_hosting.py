@@ -32,7 +32,9 @@ async def cache_of(
     Raises `SettingsError` where a Redis is named that cannot be one.
     """
     wanted = settings.cache
-    if not wanted.megabytes:
+    if (
+        not wanted.megabytes or settings.shards.count
+    ):  # of shards it is not known what an answer depends on
         yield None
         return
     draw, jurisdiction = SystemRandom().random, settings.node.jurisdiction

@@ -34,6 +34,7 @@ from homeroom.log.certificates import Certificate
 from homeroom.log.control import Change, Fact
 from homeroom.log.origins import Token
 from homeroom.running.person_requests import PersonAsked, PersonTold
+from homeroom.running.sharding.scale_requests import ScaleAsked
 from homeroom.running.upkeep_requests import (
     RepairAsked,
     UpkeepAsked,
@@ -327,7 +328,11 @@ def ask_of_upkeep(folder: Path, asked: UpkeepAsked) -> UpkeepTold | None:
     Raises `StoreError` if it cannot be done.
     """
     # How the world looks is asked of every node that runs here: one that hangs must not keep the others from it.
-    waits_s = {RepairAsked: limits.REPAIR_WAIT_S_MAX, WorldAsked: limits.LOOK_WAIT_S_MAX}
+    waits_s = {
+        RepairAsked: limits.REPAIR_WAIT_S_MAX,
+        ScaleAsked: limits.SCALE_WAIT_S_MAX,
+        WorldAsked: limits.LOOK_WAIT_S_MAX,
+    }
     answer = _ask(folder, asked, waits_s.get(type(asked), limits.CONTROL_WAIT_S_MAX))
     if answer is None:
         return None

@@ -65,11 +65,19 @@ class Follower:
     live : the states
     store : from which entries are read that memory did not hold
     folded : is called with the entries of every fold, and now and then with none, in this thread
+    fold : folds entries, here and wherever else they are to be folded; None is the states alone
     """
 
-    def __init__(self, live: Live, store: Store, folded: Callable[[Sequence[Entry]], None]) -> None:
+    def __init__(
+        self,
+        live: Live,
+        store: Store,
+        folded: Callable[[Sequence[Entry]], None],
+        fold: Callable[[Sequence[Entry]], None] | None = None,
+    ) -> None:
         self.trouble: str | None = None
         self._live, self._store, self._folded = live, store, folded
+        self._fold = fold or live.fold
         self._waiting: deque[Entry] = deque()
         self._waiting_bytes = 0
         self._is_behind = False
@@ -123,7 +131,7 @@ class Follower:
                 return
             if entries:
                 before = self._live.applied
-                self._live.fold(entries)
+                self._fold(entries)
                 self._mend()
                 self._folded(entries)
                 if self._live.waiting and self._live.applied != before:

@@ -22,15 +22,18 @@ from homeroom.running.home_webhooks import HomeWebhooks
 from homeroom.running.in_world import InWorld
 from homeroom.running.node import RunningNode
 from homeroom.running.opening import NodeOptions
+from homeroom.running.sharding.options import ShardOptions
+from homeroom.running.sharding.over_ray import over_ray
 from homeroom.running.sorted_fabric import SortedFabric
 from homeroom.running.traffic import RunningTraffic, Standpoint
 from homeroom.running.webhook_requests import webhook_requests
 from homeroom.running.webhooks import RunningWebhooks, WebhookOptions
 from homeroom.running.world_place import located, world_place
+from homeroom.scaling.engine import Missing
 from homeroom.serve.access import Access, Tokens
 from homeroom.serve.app import make_app
 from homeroom.serve.interface import Interface, make_interface
-from homeroom.serve.settings import OidcSettings, ServerSettings, Settings
+from homeroom.serve.settings import OidcSettings, ServerSettings, Settings, ShardSettings
 from homeroom.serve.xapi.admission import Admitted
 
 __all__ = [
@@ -139,6 +142,17 @@ def node_options(
         backup_days=node.backup_days or None,
         keeps_answers=bool(settings.cache.redis_url or settings.cache.redis_world_url),
         world=world,
+        shards=_shards(settings.shards),
+    )
+
+
+def _shards(settings: ShardSettings) -> ShardOptions | None:
+    if not settings.count:
+        return None
+    return ShardOptions(
+        count=settings.count,
+        cluster=over_ray(settings.ray_address),
+        missing=Missing(settings.missing),
     )
 
 

@@ -52,7 +52,7 @@ from homeroom.running.gated_following import GatedFollower
 from homeroom.running.in_turn import facts_that_wait
 from homeroom.running.in_world import InWorld
 from homeroom.running.levels import held_at
-from homeroom.running.live import Fingerprint, Live
+from homeroom.running.live import Fingerprint
 from homeroom.running.memberships import Memberships
 from homeroom.running.node_records import NodeRecords
 from homeroom.running.opening import NodeOptions, Recording, own_name, zone_of
@@ -62,7 +62,9 @@ from homeroom.running.refolding import stated_entries
 from homeroom.running.replacing import Replacing
 from homeroom.running.residing import Residing, VaultKey
 from homeroom.running.returning import Returning
-from homeroom.running.saving import Saving
+from homeroom.running.sharding.leading import live_of
+from homeroom.running.sharding.options import check_fact
+from homeroom.running.sharding.saving import saving_of
 from homeroom.running.sharing import Shared, Sharing
 from homeroom.running.standing import Standing
 from homeroom.running.starting import Started, start
@@ -82,28 +84,25 @@ class RunningNode(Answering):
         opened, recording = started.opened, started.recording
         self._options, self._refolding = options, opened.refolding
         self._stack, self._snapshots = opened.stack, opened.snapshots
-        self.sign = opened.key.sign
-        self._store = opened.store
-        self._live = Live(opened.folding, options.now_ms, opened.refolding.fold)
-        self._recorder = recording.reader
+        self.sign, self._store = opened.key.sign, opened.store
+        self._live, self._shards = live_of(opened, options)
+        self._recorder, self._socket = recording.reader, started.socket
         self._tenant_doors = TenantDoors(
             self._snapshots, self._live, self._recorder, own_name(options)
         )
         self._doors = self._tenant_doors.doors
-        self._stated = opened.stated
-        self._readmitted = recording.readmitted
+        self._stated, self._readmitted = opened.stated, recording.readmitted
         self._follow(self._stated.control)
         for tenant, one in opened.folding.tenants.items():
             self._doors.erase(tenant, one.state.history.erased)
         self._loop = asyncio.get_running_loop()
         self._folds = Folds(lambda: self._live.applied, options.wait_ms, self._hurry)
-        self._socket = started.socket
         parts = self._snapshots, self._live, self._store
         self._replacing = Replacing(parts, options.world, self._save, lambda: self.belonging)
         self._memberships = Memberships(
             self._live, lambda tenant: self._snapshots.place(tenant).path, options.now_ms
         )
-        self._memberships.follow(None)
+        self._follow_memberships(None)
         clock = HybridClock(self._store.last_hybrid())
         self._follower, self.belonging = self._following(opened.key, clock, recording)
         super().__init__(self._parts_asked())
@@ -129,7 +128,9 @@ class RunningNode(Answering):
         )
         bounds = self._replacing.needed_by_nobody, self._replacing.forgotten
         self._collecting = Collecting(self._store, self._committer.work, *bounds)
-        self.saving = Saving(self._snapshots, self._live, self._memberships, self._collecting)
+        self.saving = saving_of(
+            self._shards, (self._snapshots, self._live, self._memberships, self._collecting)
+        )
         self.record_copies = RecordCopies(
             recording.copies, self._recorder, options.record_copy_ms, self._collecting
         )
@@ -137,7 +138,9 @@ class RunningNode(Answering):
         self._checker = Checker(self._store, self._verify(opened.key), places, options.now_ms)
         self._standing = self._stands(opened.troubles + recording.troubles)
         self.erasures = self._erasures(started.register, opened.key.sign)
-        self.persons = RunningPersons(self.erasures, self._tenant_doors.showing)
+        self.persons = RunningPersons(
+            self.erasures, self._tenant_doors.showing, self.need_one_state
+        )
         self._endings, self._returning = self._of_lives()
         self.upkeep = Upkeep(self._tended())
         self._begin()
@@ -154,6 +157,8 @@ class RunningNode(Answering):
             self.watch(self.belonging.document_troubles)
         if self._replacing.courier is not None:
             self.watch(self._replacing.courier.troubles)
+        if self._shards is not None:
+            self._shards.start()
         self._follower.start()
         self._checker.start()
         self.record_copies.start()
@@ -168,7 +173,8 @@ class RunningNode(Answering):
         """Return what folds, and in a world what belongs to it."""
         world, courier, name = self._options.world, self._replacing.courier, self._options.name
         if world is None or courier is None:
-            return Follower(self._live, self._store, self._folded), None
+            fold = None if self._shards is None else self._shards.apply
+            return Follower(self._live, self._store, self._folded, fold), None
         gate = GatedFollower(name, self._live, self._store, (self._folded, self._printed))
         sharing = self._sharing(world, recording.key)
         around = Surroundings(
@@ -240,6 +246,7 @@ class RunningNode(Answering):
             belonging=self.belonging,
             now_ms=self._options.now_ms,
             regions={self._options.name: self._options.region},
+            shards=self._shards,
         )
 
     def _stands(self, opening: Sequence[Trouble]) -> Standing:
@@ -254,6 +261,7 @@ class RunningNode(Answering):
             committer=self._committer,
             checker=self._checker,
             belonging=self.belonging,
+            shards=self._shards,
             opening=opening,
             of_snapshots=lambda: self.saving.troubles,
             now_ms=self._options.now_ms,
@@ -363,7 +371,9 @@ class RunningNode(Answering):
         await asyncio.to_thread(self._follower.stop)
         await asyncio.to_thread(self._memberships.stop)
         await asyncio.to_thread(self._replacing.stop)
-        if not self.renewal.is_set():  # else another state takes the place of this one
+        if self._shards is not None:
+            await asyncio.to_thread(self._shards.stop)
+        elif not self.renewal.is_set():  # else another state takes the place of this one
             await asyncio.to_thread(self.saving.save)
             self._collecting.finish()
         self.stop_answering()
@@ -423,6 +433,8 @@ class RunningNode(Answering):
         Raises `ControlError` if it makes no sense, `StoreError` if it cannot be written, `HomeElsewhereError` in a node
         that is not the home of its world.
         """
+        if self._shards is not None:
+            check_fact(fact)
         token = await self._facts.state(fact, author)
         if isinstance(fact, TenantPut):
             await self.erasures.follow(fact.name)
@@ -555,17 +567,21 @@ class RunningNode(Answering):
             for entry in entries
             if entry.origin.stream.has_events
         ]
-        self._memberships.follow(tokens[-1] if tokens else None)
+        self._follow_memberships(tokens[-1] if tokens else None)
         self._folds.wake()
         if self.belonging is not None:
             self.belonging.folded(entries)
+
+    def _follow_memberships(self, token: Token | None) -> None:
+        if self._shards is None:  # else nobody is here
+            self._memberships.follow(token)
 
     # --- snapshots ---------------------------------------------------------------------------------------------------
 
     async def _keep_snapshots(self) -> None:
         while True:
             await asyncio.sleep(self._options.snapshot_ms / 1_000)
-            if self.is_home:
+            if self.is_home and self._shards is None:
                 await self._facts.retention.cut_due(self.change)
             await self.save()
 

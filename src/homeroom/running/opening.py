@@ -6,6 +6,7 @@ records. Nothing is written here but the files that a first start makes.
 
 import contextlib
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from homeroom import limits
+from homeroom.adapters.directory import SHARDS_FOLDER
 from homeroom.adapters.log_folder import SqliteLogFolder
 from homeroom.adapters.signing import NodeKey, is_signed, open_node_key
 from homeroom.adapters.threads import ThreadRun
@@ -53,9 +55,12 @@ from homeroom.running.refolding import (
     stated_entries,
     stated_of,
     until_early,
+    want_left_out,
 )
 from homeroom.running.residing import VaultKey
 from homeroom.running.seconding import is_lone_at_start
+from homeroom.running.sharding.heading import Head, open_head
+from homeroom.running.sharding.options import ShardOptions, check_directory, check_settings
 from homeroom.running.snapshots import Snapshots
 
 __all__ = [
@@ -93,6 +98,7 @@ class NodeOptions:
     world : of which the node is a member, None for a node alone
     is_serving : whether it answers anybody; one that is started to state a fact needs no register
     is_repair : whether the directory is opened to be repaired: nobody begins a life on it
+    shards : how its learners are in shards; None for a node that has all of them itself
     """
 
     now_ms: Callable[[], int]
@@ -110,6 +116,7 @@ class NodeOptions:
     world: InWorld | None = None
     is_serving: bool = True
     is_repair: bool = False
+    shards: ShardOptions | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +129,10 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What a start finds in a directory; ``stated`` is all that was stated, what is not folded yet too."""
+    """What a start finds in a directory; ``stated`` is all that was stated, what is not folded yet too.
+
+    Where learners are in shards, ``head`` is what these begin with, and what is folded has no learners.
+    """
 
     stack: ExitStack
     store: LastingStore
@@ -132,6 +142,7 @@ class Opened:
     key: NodeKey
     troubles: tuple[Trouble, ...]
     refolding: Refolding
+    head: Head | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +199,8 @@ def open_held(path: Path, held: Held, options: NodeOptions | None) -> Opened:
 def _opened(path: Path, held: Held, options: NodeOptions | None) -> Opened:
     stack, snapshots = held.stack, held.snapshots
     store = _ready_store(path, options, stack, snapshots)
+    if options is not None and options.shards is not None:
+        return _opened_in_shards(path, (stack, store, snapshots), options, options.shards)
     is_repair = options is not None and options.is_repair
     refolding = Refolding(store, snapshots, stack, is_repair, own_name(options))
     troubles = refolding.troubles
@@ -214,6 +227,7 @@ def _opened(path: Path, held: Held, options: NodeOptions | None) -> Opened:
         ) as error:  # the snapshot has what the log has lost, and goes on to have it
             troubles.append(Trouble(str(error), name))
     skip_applied(folding, store.begins())
+    want_left_out(folding, snapshots, store.begins())
     closed = stated.control.members.closed
     fold_all(
         folding, store, lambda one: is_due(one) and one.number <= closed.get(one.origin, one.number)
@@ -232,6 +246,28 @@ def _opened(path: Path, held: Held, options: NodeOptions | None) -> Opened:
     if names is not None:
         adopt_loads(names[0], world_parts, folding)
     return Opened(stack, store, snapshots, folding, stated, key, tuple(troubles), refolding)
+
+
+def _opened_in_shards(
+    path: Path,
+    parts: tuple[ExitStack, LastingStore, Snapshots],
+    options: NodeOptions,
+    shards: ShardOptions,
+) -> Opened:
+    """Open a directory whose learners are to be in shards. Raises `SettingsError` and `ErasureError` too."""
+    stack, store, snapshots = parts
+    check_settings(options.world, options.erasure_register)
+    entries = stated_entries(store)
+    stated = stated_of(entries)
+    _check_alone(path, stated.control, options)
+    check_directory(path, stated.control, store, snapshots)
+    snapshots.key(MAIN)  # without the key of what is there, a node must not begin
+    key = _node_key(path / "node.key", store, None)
+    head = open_head(path, store, entries, shards.count)
+    if head.folding.troubles:
+        raise StoreError(f"{path} cannot be opened: {'; '.join(head.folding.troubles.values())}")
+    refolding = Refolding(store, snapshots, stack)
+    return Opened(stack, store, snapshots, head.folding, stated, key, (), refolding, head)
 
 
 def _seconded(
@@ -417,6 +453,9 @@ def _ready_store(
     store = _store(path, options, stack)
     if options is not None:
         install(path, store, snapshots)
+        if options.shards is None:
+            # Those of a node that has all learners itself would fall behind, and nobody would erase from them.
+            shutil.rmtree(path / SHARDS_FOLDER, ignore_errors=True)
     return store
 
 

@@ -60,10 +60,16 @@ class RunningPersons:
     ----------
     erasures : those of the node, with the parts of it that hold something of people
     showing : by tenant what of its ids is shown
+    need_one_state : raises `NotInShardsError` where this node has not all that is kept of a learner
     """
 
-    def __init__(self, erasures: RunningErasures, showing: Mapping[str, Showing]) -> None:
-        self._erasures = erasures
+    def __init__(
+        self,
+        erasures: RunningErasures,
+        showing: Mapping[str, Showing],
+        need_one_state: Callable[[str], None],
+    ) -> None:
+        self._erasures, self._need_one_state = erasures, need_one_state
         self._rights = erasures.wiring
         self._showing = showing
         self._one_at_a_time = asyncio.Lock()
@@ -114,6 +120,7 @@ class RunningPersons:
 
         Raises `ControlError` for a tenant that is not there.
         """
+        self._need_one_state("a report of what is kept")
         certificates = self._erasures.certificates(tenant)
         return await asyncio.to_thread(
             compliance_report, self._rights, tenant, shared, certificates
@@ -237,6 +244,7 @@ class RunningPersons:
         StoreError
             It cannot be written to the log.
         """
+        self._need_one_state("a correction of a person's events")
         checked(void, events)
         node, keys = self._rights, self._keys(tenant, self.raw_key(tenant, account))
         async with self._one_at_a_time:
@@ -261,6 +269,7 @@ class RunningPersons:
 
         Raises `RightsError` if it is too much for one archive, `VaultError` where records cannot be read.
         """
+        self._need_one_state("a copy of all that is kept of a person")
         keys = self._keys(tenant, key)
         raw = [(int(hi) << 64 | int(lo)).to_bytes(16, "big") for hi, lo in zip(*keys, strict=True)]
         async with self._one_archive:

@@ -19,6 +19,7 @@ from homeroom.running.following import Follower
 from homeroom.running.live import Live
 from homeroom.running.memberships import Memberships
 from homeroom.running.recording import RecordReader
+from homeroom.running.sharding.leading import Leading
 from homeroom.running.world_status import world_status, world_troubles
 
 __all__ = ["Standing"]
@@ -30,7 +31,8 @@ class Standing:
 
     Parameters
     ----------
-    store, live, doors, recorder, memberships, facts, follower, committer, checker, belonging : parts of the node
+    store, live, doors, recorder, memberships, facts, follower, committer, checker, belonging, shards : parts of the
+        node
     opening : what was wrong with what the start found
     of_snapshots : returns by tenant what is wrong with its snapshots
     now_ms : the clock of the machine
@@ -50,6 +52,7 @@ class Standing:
     committer: Committer
     checker: Checker
     belonging: Belonging | None
+    shards: Leading | None
     opening: Sequence[Trouble]
     of_snapshots: Callable[[], Mapping[str, str]]
     now_ms: Callable[[], int]
@@ -59,7 +62,9 @@ class Standing:
         """Say how the node is. A tenant that is not there has no learners."""
         live = self.live
         learners, events = 0, 0
-        if tenant in live.tenants():
+        if self.shards is not None:
+            learners, events = self.shards.counts(tenant)
+        elif tenant in live.tenants():
             # What was noted with the last fold: whoever asks how the node is never waits for a question to end.
             noted, _ = live.overview(tenant)
             learners, events = noted.numbers.learners, noted.events
@@ -83,6 +88,7 @@ class Standing:
             lost_of_all=sum(cut.lost for cut in made.values()),
             record_conflicts=self.recorder.conflicts,
             world=world_status(self.belonging, live.applied),
+            shards=None if self.shards is None else self.shards.status(),
         )
 
     def troubles(self) -> tuple[Trouble, ...]:
@@ -96,8 +102,9 @@ class Standing:
             *live.refused.items(),
         )
         why = (
-            "its events count nowhere: it was stated by a node that was the home no more; state it at the home. Until "
-            "then this log forgets nothing, and no other node gets a snapshot of this one"
+            "its events count nowhere: it was stated by a node that was the home no more. State it at the home: "
+            "homeroom tenant add, wanted or not, for until then this log forgets nothing, and no other node gets a "
+            "snapshot of this one"
         )
         doubts = () if live.doubt is None else (live.doubt,)
         stopped = (
@@ -110,6 +117,7 @@ class Standing:
             *(Trouble(one.trouble) for one in parts if one.trouble is not None),
             *(Trouble(text, tenant) for tenant, text in of_tenants),
             *(one for troubles in self.watched for one in troubles()),
+            *(() if self.shards is None else self.shards.troubles()),
             *map(Trouble, stopped),
             *(Trouble(why, name) for name in sorted(live.unknown)),
             *self.opening,

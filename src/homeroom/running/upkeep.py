@@ -23,6 +23,7 @@ from homeroom.running.refolding import Refolding
 from homeroom.running.repairing import compared
 from homeroom.running.route_requests import OrderAsked, RoutesAsked, RoutesTold
 from homeroom.running.saving import Saving
+from homeroom.running.sharding.scale_requests import ScaleAsked, ScaleTold
 from homeroom.running.standing import Standing
 from homeroom.running.upkeep_requests import (
     ApartTold,
@@ -87,8 +88,18 @@ class Upkeep:
                 return self._looks()
             case RoutesAsked() | OrderAsked():
                 return self._of_routes(asked)
+            case ScaleAsked():
+                return await self._scaled(asked)
             case _:
                 return await self.repair()
+
+    async def _scaled(self, asked: ScaleAsked) -> ScaleTold:
+        shards = self._of.standing.shards
+        if shards is None:
+            raise ControlError(
+                "this node has all of its learners itself, and no shards; set shards.count and start it again"
+            )
+        return await asyncio.to_thread(shards.scale, asked)
 
     def _of_routes(self, asked: RoutesAsked | OrderAsked) -> RoutesTold:
         if self.routes is None:

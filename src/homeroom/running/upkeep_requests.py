@@ -1,9 +1,10 @@
-"""What commands on the same machine ask of a node's upkeep: how its world looks, and that its state be folded anew."""
+"""What commands on this machine ask of a node's upkeep: how its world or shards are, a state that is folded anew."""
 
 import msgspec
 
 from homeroom.cohorts.live import EarlyEntries
 from homeroom.running.route_requests import OrderAsked, RoutesAsked, RoutesTold
+from homeroom.running.sharding.scale_requests import ScaleAsked, ScaleTold
 
 __all__ = [
     "ApartTold",
@@ -110,5 +111,5 @@ class Repaired(msgspec.Struct, frozen=True, kw_only=True, tag="repaired"):
         return bool(self.unread) or any(one.was_wrong for one in self.tenants)
 
 
-UpkeepAsked = WorldAsked | RepairAsked | RoutesAsked | OrderAsked
-UpkeepTold = WorldTold | Repaired | RoutesTold
+UpkeepAsked = WorldAsked | RepairAsked | RoutesAsked | OrderAsked | ScaleAsked
+UpkeepTold = WorldTold | Repaired | RoutesTold | ScaleTold

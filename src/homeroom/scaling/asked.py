@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from homeroom.cohorts.live import Shows
 from homeroom.cohorts.questions import Question
 from homeroom.log.origins import Vector
 
@@ -26,3 +27,4 @@ class Asked:
     question: Question
     after: Vector
     then: Then = Then.NOTHING
+    shows: Shows = Shows.REGISTERED

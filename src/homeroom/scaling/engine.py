@@ -4,12 +4,13 @@ Both forms take the same entries and give the same answers; one suite of tests r
 which it is, but for one thing: a shard may be away, and then he says whether he takes an answer without its learners.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 from homeroom.cohorts.answers import Answer
+from homeroom.cohorts.live import Shows
 from homeroom.cohorts.questions import Question
 from homeroom.log.entries import Entry
 from homeroom.log.origins import Vector
@@ -43,18 +44,35 @@ class Gathered:
 
 @dataclass(frozen=True, slots=True)
 class ShardSize:
-    """What a shard holds: learners, events that are sealed, bytes of its process's memory, and where it is.
+    """What a shard holds, and what it does.
 
-    ``asked_ms`` and ``folded_ms`` are the time that it has spent with questions and with entries since it began.
+    Parameters
+    ----------
+    number : of the shard
+    tenants : by tenant the learners that it has, and their events
+    memory_bytes : the most memory that its process has had
+    node : the machine that it is on
+    questions : how many it has had a part in since it began
+    asked_ms, folded_ms : the time that it has spent with questions, and with entries
     """
 
     number: int
-    learners: int
-    events: int
+    tenants: Mapping[str, tuple[int, int]]
     memory_bytes: int
     node: str
+    questions: int
     asked_ms: int
     folded_ms: int
+
+    @property
+    def learners(self) -> int:
+        """Learners of all tenants."""
+        return sum(learners for learners, _ in self.tenants.values())
+
+    @property
+    def events(self) -> int:
+        """Events of all tenants."""
+        return sum(events for _, events in self.tenants.values())
 
 
 class Engine(Protocol):
@@ -69,8 +87,14 @@ class Engine(Protocol):
         """Fold entries, those of each origin in order; what is folded already is passed over."""
         ...
 
-    def ask(self, tenant: str, question: Question, missing: Missing = Missing.REFUSED) -> Gathered:
-        """Answer a question from all that is applied.
+    def ask(
+        self,
+        tenant: str,
+        question: Question,
+        missing: Missing = Missing.REFUSED,
+        shows: Shows = Shows.REGISTERED,
+    ) -> Gathered:
+        """Answer a question from all that is applied; ``shows`` says what of ids.
 
         Raises `QuestionError`, and `ShardsAwayError` where a shard is away and no answer without it is wanted.
         """

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, TypeVar, cast
 
-from homeroom.errors import ShardsAwayError
+from homeroom.errors import ShardGoneError, ShardsAwayError
 from homeroom.scaling.asked import Asked
 from homeroom.state.columns_alone import HistoryNeededError
 from homeroom.state.running import Run, Task
@@ -91,6 +91,7 @@ class Gathering:
     Attributes
     ----------
     late : shards that were gone or late, by number
+    gone : those of them whose processes have ended
     look : which look at the question this is, from 1 on
     """
 
@@ -107,6 +108,7 @@ class Gathering:
     ) -> None:
         self.workers = run.workers
         self.late: dict[int, str] = {}
+        self.gone: set[int] = set()
         self._run, self._members, self._asked = run, members, asked
         self._wait_ms, self._share = wait_ms, share
         self._joined: object = None
@@ -154,6 +156,8 @@ class Gathering:
             step = pending.result(self._wait_ms)
         except ShardsAwayError as error:
             self.late[member.number] = str(error)
+            if isinstance(error, ShardGoneError):
+                self.gone.add(member.number)
             return
         if isinstance(step, Part):
             self._last[member.number] = step

@@ -69,12 +69,15 @@ class Gain:
     moved : shards that would move
     moved_bytes : memory of these, which is read once from snapshots
     share_before, share_after : part of all shards that the fullest machine has, by which a question's time goes
+    most_before, most_after : shards on the machine that has most of them
     """
 
     moved: int
     moved_bytes: int
     share_before: float
     share_after: float
+    most_before: int
+    most_after: int
 
     @property
     def speedup(self) -> float:
@@ -97,6 +100,8 @@ def gain_of(
         moved_bytes=sum(memory_bytes.get(one.number, 0) for one in moves),
         share_before=_fullest(machines, places),
         share_after=_fullest(every, after),
+        most_before=max(Counter(places.values()).values(), default=0),
+        most_after=max(Counter(after.values()).values(), default=0),
     )
 
 

@@ -48,8 +48,9 @@ def ask_together(
 ) -> Answer:
     """Answer a question from one's own learners and those of all who gather with ``run``.
 
-    ``source`` is what was read into the state; ``opened`` is called when all have said what they answer from. Raises
-    `QuestionError`, and `ShardsApartError` where they answer from different states.
+    ``source`` is what was read into the state; ``opened`` is called when all have said what they answer from. The state
+    shows of ids what whoever asks may see, the same in all. Raises `QuestionError`, and `ShardsApartError` where they
+    answer from different states.
     """
     codes = codes_of(state.dictionaries)
     opening = run.gathered(Opening(asked.after, codes, state.time_range_ms, source), _joined)

@@ -13,7 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from homeroom.adapters import metrics
 from homeroom.adapters.probes import DRAINING
-from homeroom.cohorts.live import CheckStatus, Status
+from homeroom.cohorts.live import CheckStatus, ShardsStatus, Status
 from homeroom.events.instants import format_instant
 from homeroom.log.control import Scope
 from homeroom.serve.access import Caller
@@ -56,6 +56,10 @@ def _cache(interface: Interface, caller: Caller) -> dict[str, Any]:
     """Return how the cache is: to who runs the node, for it is shared by all tenants."""
     caches = interface.metrics.caches
     return {"cache": caches().to_json()} if caches is not None and caller.runs_node else {}
+
+
+def _away(shards: ShardsStatus) -> dict[str, str]:
+    return {str(number): why for number, why in sorted(shards.away.items())}
 
 
 def _of_node(status: Status) -> list[str]:
@@ -135,6 +139,8 @@ def _told_routes(interface: Interface) -> list[HTTPRouteHandler]:
             said = {"learners": found.learners, "events": found.events, **said}
             if found.history_from is not None:
                 said |= {"history_from": found.history_from, "lost": found.lost}
+        if found.shards is not None and caller.runs_node:
+            said["shards"] = {"count": found.shards.count, "away": _away(found.shards)}
         said |= _admission(interface, caller) | _cache(interface, caller)
         return json_answer({**said, **_of_world(interface, found)})
 

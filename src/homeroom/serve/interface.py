@@ -20,7 +20,9 @@ from homeroom.errors import (
     HomeElsewhereError,
     HomeroomError,
     NotFreshError,
+    NotInShardsError,
     NotYetError,
+    ShardsAwayError,
     StoreError,
     TenantElsewhereError,
     TenantLeftOutError,
@@ -195,9 +197,17 @@ def make_interface(
     )
 
 
-def _too_early(error: NotYetError | NotFreshError) -> ProblemError:
-    """Return what a read is told that waited in vain."""
+def _too_early(error: NotYetError | NotFreshError | NotInShardsError) -> ProblemError:
+    """Return what a read is told that waited in vain, or for what is not here."""
     soon = {"Retry-After": "1"}
+    if isinstance(error, NotInShardsError):
+        return ProblemError("not-in-shards", str(error))
+    if isinstance(error, ShardsAwayError):
+        return ProblemError(
+            "unavailable",
+            "shards are away, and what all learners come to is not known without them; ask again",
+            headers=soon,
+        )
     if isinstance(error, NotFreshError):
         return ProblemError("not-fresh", str(error), {"lagging": error.lagging}, soon)
     return ProblemError(
@@ -227,7 +237,7 @@ def problem_of(error: Exception) -> ProblemError:
     """
     if isinstance(error, ProblemError):
         return error
-    if isinstance(error, NotYetError | NotFreshError):
+    if isinstance(error, NotYetError | NotFreshError | NotInShardsError):
         return _too_early(error)
     if isinstance(error, HomeElsewhereError | TenantElsewhereError | TenantLeftOutError):
         return _not_here(error)

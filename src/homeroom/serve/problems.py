@@ -35,6 +35,7 @@ PROBLEMS: Final[Mapping[str, tuple[int, str]]] = {
     "nothing-accepted": (422, "No event of the batch was accepted"),
     "too-many": (429, "Too many requests"),
     "internal": (500, "A mistake of the node"),
+    "not-in-shards": (501, "A node whose learners are in shards does not do this"),
     "overloaded": (503, "More comes than the node can do now"),
     "unavailable": (503, "The node takes nothing now"),
     "home-elsewhere": (503, "This is stated at the home of the world"),

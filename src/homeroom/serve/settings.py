@@ -30,6 +30,7 @@ __all__ = [
     "OverloadSettings",
     "ServerSettings",
     "Settings",
+    "ShardSettings",
     "WebhookSettings",
     "WorldSettings",
     "commented_file",
@@ -386,6 +387,31 @@ class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         return tuple(filter(None, (host.strip() for host in self.allowed_hosts.split(","))))
 
 
+class ShardSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Shards, in which learners are where one process cannot hold them. Needs Ray: `pip install 'homeroom[ray]'`."""
+
+    count: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=limits.SHARDS_MAX,
+            description="shards that a directory begins with, each a process; 0 has all learners in the node itself",
+        ),
+    ] = 0
+    ray_address: Annotated[
+        str,
+        Meta(
+            description="the cluster of Ray that has them, as `host:6379`; without one, Ray is started here"
+        ),
+    ] = ""
+    missing: Annotated[
+        Literal["refused", "marked"],
+        Meta(
+            description="what becomes of a question while a shard is away: it is told 503, or answered without it"
+        ),
+    ] = "refused"
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings of a node, by section."""
 
@@ -398,6 +424,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     overload: OverloadSettings = OverloadSettings()
     oidc: OidcSettings = OidcSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    shards: ShardSettings = ShardSettings()
 
     def check(self) -> None:
         """Raise `SettingsError` where settings do not go together."""
@@ -409,6 +436,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if any(fabric) and not all((self.world.file, *fabric)):
             raise SettingsError(
                 "world.file, world.certificate, world.certificate_key and world.authority go together; give all"
+            )
+        if self.shards.count and (self.cache.redis_url or self.cache.redis_world_url):
+            raise SettingsError(
+                "cache.redis_url and shards.count do not go together: answers of shards are not kept; leave one of them"
             )
         oidc = self.oidc
         if oidc.issuer is not None and None in (oidc.audience, oidc.keys):

@@ -17,12 +17,14 @@ from homeroom.cohorts.questions import Question, parse_definitions, parse_questi
 from homeroom.errors import ShardsAwayError
 from homeroom.log.entries import Entry
 from homeroom.log.origins import Stream
+from homeroom.running.live import Live
 from homeroom.running.sharding.local import LocalEngine
 from homeroom.running.sharding.region import ShardedEngine
 from homeroom.running.sharding.shard import Shard, open_shard
 from homeroom.running.sharding.shard_files import ShardFiles
+from homeroom.scaling.journal import Journal
 from homeroom.scaling.placing import Machine
-from homeroom.scaling.slots import Slots
+from homeroom.scaling.slots import Slots, nobody
 from tests.running.nodes import batch, running
 
 COURSES = ("algebra", "biology")
@@ -114,6 +116,7 @@ class Here:
 
     def __init__(self, number: int, shard: Shard) -> None:
         self.number, self.shard = number, shard
+        self.begun, self.is_running = -1, True
         self._pool = ThreadPoolExecutor(8)
 
     def _call(self, work: Callable[[], object]) -> _Awaited:
@@ -124,8 +127,15 @@ class Here:
             gone.set_exception(ShardsAwayError("it is gone"))
             return _Awaited(gone)
 
-    def open(self, life, stated):
-        return self._call(lambda: self.shard.open(life, stated))
+    def open(self, life, last, stated):
+        def work():
+            self.begun = self.shard.open(life, last, stated)
+            return self.begun
+
+        return self._call(work)
+
+    def label(self, tenant, texts):
+        return self._call(lambda: self.shard.label(tenant, texts))
 
     def apply(self, portion, entries):
         return self._call(lambda: self.shard.apply(portion, pickle.loads(pickle.dumps(entries))))
@@ -153,22 +163,33 @@ class Here:
         return self._call(self.shard.size)
 
     def stop(self):
+        self.is_running = False
         self._pool.shutdown(wait=False)
 
 
 class Threads:
     """A cluster of machines that are names alone: all shards are threads of this process."""
 
-    def __init__(self, path: Path, keys: Path, shards: int, *names: str) -> None:
+    def __init__(self, path: Path, keys: Path, *names: str) -> None:
         self.names, self.started = list(names) or ["here"], []
-        self._path, self._keys, self._shards = path, keys, shards
+        self.workers: list[Here] = []
+        self.is_full = False
+        self._path, self._keys = path, keys
 
-    def start(self, number: int, node: str) -> Here:
-        place = self._path / f"{self._shards}-kept-{number}"
-        worker = Here(number, open_shard(place, self._keys, Slots(number, self._shards)))
-        worker.node = node or self.names[number % len(self.names)]
-        self.started.append((number, worker.node))
+    def place(self, slots: Slots) -> Path:
+        return self._path / f"{slots.shards}-kept-{slots.number}"
+
+    def start(self, slots: Slots, node: str) -> Here:
+        if self.is_full:
+            raise ShardsAwayError("there is no room")
+        worker = Here(slots.number, open_shard(self.place(slots), self._keys, slots))
+        self.workers.append(worker)
+        worker.node = node or self.names[slots.number % len(self.names)]
+        self.started.append((slots.number, worker.node))
         return worker
+
+    def share(self, value: object) -> object:
+        return value
 
     def machines(self) -> tuple[Machine, ...]:
         return tuple(Machine(name, 2) for name in self.names)
@@ -178,11 +199,16 @@ def local(path: Path) -> LocalEngine:
     return LocalEngine(ShardFiles(path / "local", path).fresh, now_ms, steady_ms)
 
 
+def head(path: Path, keys: Path) -> tuple[Live, Journal]:
+    """Return what an engine begins with that has folded nothing yet."""
+    folding, _ = ShardFiles(path, keys).folding("life", 0, (), nobody)
+    return Live(folding, now_ms), Journal("life")
+
+
 @contextmanager
 def sharded(path: Path, shards: int, **fields: Any) -> Iterator[ShardedEngine]:
     """Have an engine with shards that have begun with nothing."""
-    files = ShardFiles(path / f"{shards}-head", path)
-    engine = ShardedEngine(files.fresh, shards, now_ms, **fields)
+    engine = ShardedEngine(head(path / f"{shards}-head", path), shards, **fields)
     for number in range(shards):
         place = path / f"{shards}-shard-{number}"
         engine.present[number] = Here(number, open_shard(place, path, Slots(number, shards)))

@@ -5,12 +5,18 @@ from contextlib import contextmanager
 
 import pytest
 
-from homeroom.adapters.system_clock import now_ms
 from homeroom.errors import ShardsAwayError
 from homeroom.running.sharding.keeping import Keeper
 from homeroom.running.sharding.region import ShardedEngine
-from homeroom.running.sharding.shard_files import ShardFiles
-from tests.running.sharding.regions import QUESTIONS, Threads, drawn, entries_of, local, write_log
+from tests.running.sharding.regions import (
+    QUESTIONS,
+    Threads,
+    drawn,
+    entries_of,
+    head,
+    local,
+    write_log,
+)
 from tests.running.sharding.same import same
 
 NAMES = ("triangle", "by verb", "funnel", "course report")
@@ -31,8 +37,8 @@ def entries(log):
 @contextmanager
 def kept(path, log, entries, shards=3, names=()):
     """Have an engine whose shards have begun, and who keeps them; the log is a list."""
-    cluster = Threads(path, log, shards, *names)
-    engine = ShardedEngine(ShardFiles(path / "head", log).fresh, shards, now_ms)
+    cluster = Threads(path, log, *names)
+    engine = ShardedEngine(head(path / "head", log), shards)
 
     def read(origin, first, count):
         return [
@@ -147,7 +153,7 @@ def test_a_move_that_fails_leaves_the_shard_where_it_is(tmp_path, log, entries):
     with kept(tmp_path, log, entries, 2, ("one", "two")) as (engine, keeper, cluster):
         engine.apply(entries)
 
-        def start(number, node):
+        def start(slots, node):
             raise ShardsAwayError("no room")
 
         cluster.start = start

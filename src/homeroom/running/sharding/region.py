@@ -11,7 +11,8 @@ frozen what they answer from.
 
 import secrets
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Protocol
 
@@ -20,19 +21,20 @@ from homeroom.adapters.threads import ThreadRun
 from homeroom.cohorts.answers import Answer, Source
 from homeroom.cohorts.answers.belonging import SUPPRESSED
 from homeroom.cohorts.answers.risk import AtRiskAnswer, RiskList
+from homeroom.cohorts.live import Shows
 from homeroom.cohorts.questions import Question
-from homeroom.errors import QuestionError, ShardsApartError, ShardsAwayError
+from homeroom.errors import QuestionError, ShardGoneError, ShardsApartError, ShardsAwayError
+from homeroom.events.labels import Labels
 from homeroom.log.entries import Entry
 from homeroom.log.origins import Vector
-from homeroom.node.folding import Folding
 from homeroom.node.node import Node
 from homeroom.running.live import Live
-from homeroom.running.sharding.tenants import Make, owning
+from homeroom.running.sharding.labelling import Labelling
+from homeroom.running.sharding.tenants import Shown
 from homeroom.scaling.asked import Asked, Then
 from homeroom.scaling.engine import Gathered, Missing, ShardSize
 from homeroom.scaling.gathering import Gathering, Member, Pending
 from homeroom.scaling.journal import Journal
-from homeroom.scaling.slots import nobody
 from homeroom.scaling.together import ask_together
 from homeroom.state.state import State
 
@@ -45,8 +47,12 @@ class Worker(Member, Protocol):
     node: str
     """Where it is."""
 
-    def open(self, life: str, stated: Sequence[Entry]) -> Pending:
-        """Have it begin; comes to the number of the portion that its snapshot goes to, 0 for none."""
+    def open(self, life: str, last: int, stated: Sequence[Entry]) -> Pending:
+        """Have it begin; comes to the number of the portion that its snapshot goes to, ``last`` at most, 0 for none."""
+        ...
+
+    def label(self, tenant: str, texts: Sequence[str]) -> Pending:
+        """Have it take texts as the labels of their hashes."""
         ...
 
     def apply(self, portion: int, entries: object) -> Pending:
@@ -75,35 +81,39 @@ class ShardedEngine:
 
     Parameters
     ----------
-    make : makes the head's state of a tenant that is new
+    head : the head's own state, without learners, and the journal of what it has folded
     shards : how many there are
-    now_ms : the clock of the machine
     share : makes of what all shards get something that is sent once
     late_ms : so long is waited for a shard's part of an answer
+    labels : returns the labels of a tenant that are known to the node, and those that the head knows
 
     Attributes
     ----------
     present : the shards that have folded all that is applied, by number
     lost : why shards are away, by number
+    apart : those of them that have folded something else: what they have kept is not to be begun with
+    is_to_be_mended : is set when a shard is lost
     """
 
     def __init__(
         self,
-        make: Make,
+        head: tuple[Live, Journal],
         shards: int,
-        now_ms: Callable[[], int],
         share: Callable[[object], object] = lambda value: value,
         late_ms: int = limits.SHARD_LATE_MS,
+        labels: tuple[Callable[[str], Labels], Callable[[str], Labels]] | None = None,
     ) -> None:
         self.shards, self.late_ms = shards, late_ms
-        self.life = secrets.token_hex(16)
-        self.journal = Journal()
+        self._live, self.journal = head
         self.present: dict[int, Worker] = {}
         self.lost: dict[int, str] = dict.fromkeys(range(shards), "it has not begun yet")
+        self.apart: set[int] = set()
+        self.is_to_be_mended = threading.Event()
         self.turn = threading.Lock()
+        self.labelling = None if labels is None else Labelling(*labels)
+        self._shown = Shown()
         self._share = share
         self._run = ThreadRun(1)
-        self._live = Live(Folding({}, owning(make, nobody)), now_ms)
 
     @property
     def applied(self) -> Vector:
@@ -146,6 +156,7 @@ class ShardedEngine:
         worker = self.present.pop(number, None)
         if worker is not None:
             self.lost[number] = why
+            self.is_to_be_mended.set()
             worker.stop()
 
     def take(self, worker: Worker) -> None:
@@ -153,39 +164,55 @@ class ShardedEngine:
         before = self.present.get(worker.number)
         self.present[worker.number] = worker
         self.lost.pop(worker.number, None)
+        self.apart.discard(worker.number)
         if before is not None:
             before.stop()
 
+    def take_all(self, workers: Sequence[Worker]) -> None:
+        """Have other shards in the place of all, as many as these; they have folded all that is applied."""
+        before, self.present = self.present, {one.number: one for one in workers}
+        self.shards = len(workers)
+        self.lost.clear()
+        self.apart.clear()
+        for one in before.values():
+            one.stop()
+
     # --- questions ---------------------------------------------------------------------------------------------------
 
-    def ask(self, tenant: str, question: Question, missing: Missing = Missing.REFUSED) -> Gathered:
-        """Answer a question.
+    def ask(
+        self,
+        tenant: str,
+        question: Question,
+        missing: Missing = Missing.REFUSED,
+        shows: Shows = Shows.REGISTERED,
+    ) -> Gathered:
+        """Answer a question; ``shows`` says what of ids.
 
         Raises `QuestionError`, and `ShardsAwayError` where a shard is away and no answer without it is wanted.
         """
-        answer, applied, away = self._asked_until(tenant, question, missing, Then.NOTHING)
-        whole = self._with_everyone(tenant, _marked(answer, away, self.shards), applied)
+        asked = Asked("", tenant, question, Vector(), Then.NOTHING, shows)
+        answer, applied, away = self._asked_until(asked, missing)
+        whole = self._with_everyone(asked, _marked(answer, away, self.shards), applied)
         return Gathered(whole, applied, tuple(sorted(away)), self.shards)
 
     def _asked_until(
-        self, tenant: str, question: Question, missing: Missing, then: Then
+        self, asked: Asked, missing: Missing
     ) -> tuple[Answer, Vector, Mapping[int, str]]:
         """Ask until all who are asked answer; return the answer, up to what it goes, and who is missing in it."""
         late: dict[int, str] = {}
         while True:
-            members, away = self._members(late, missing)
-            session = secrets.token_hex(8)
-            asked = Asked(session, tenant, question, Vector(), then)
+            members = list[Worker]()
             try:
-                answer, applied = self._asked(asked, members, late)
+                return self._asked(asked, missing, members, late)
             except ShardsApartError as error:
-                for place in error.places:
-                    self.lose(members[place - 1].number, str(error))
+                for number in (members[place - 1].number for place in error.places):
+                    self.apart.add(number)
+                    self.lose(number, str(error))
             except ShardsAwayError:
+                if not members:
+                    raise
                 assert late, "it says who did not answer"
                 self._forgive(members, late)
-            else:
-                return answer, applied, away
 
     def _members(
         self, late: Mapping[int, str], missing: Missing
@@ -202,33 +229,63 @@ class ShardedEngine:
         return members, away
 
     def _forgive(self, members: Sequence[Worker], late: dict[int, str]) -> None:
-        """Leave nobody out in whose place another is by now: it has moved."""
+        """Leave nobody out in whose place others are by now: it has moved, or learners are cut otherwise."""
+        present = list(self.present.values())
         for member in members:
-            if self.present.get(member.number, member) is not member:
+            if member not in present and member.number not in self.lost:
                 late.pop(member.number, None)
 
     def _asked(
-        self, asked: Asked, members: Sequence[Worker], late: dict[int, str]
+        self, asked: Asked, missing: Missing, members: list[Worker], late: dict[int, str]
+    ) -> tuple[Answer, Vector, Mapping[int, str]]:
+        """Ask the shards that are there, which come into ``members``.
+
+        Those that do not answer come into ``late``, and `ShardsAwayError` is raised.
+        """
+        with _Turn(self.turn) as turn:
+            some, away = self._members(late, missing)
+            members += some
+            return *self._asked_of(asked, members, late, turn), away
+
+    def _asked_of(
+        self, asked: Asked, members: Sequence[Worker], late: dict[int, str], turn: "_Turn"
     ) -> tuple[Answer, Vector]:
-        """Ask some shards; those that do not answer come into ``late``, and `ShardsAwayError` is raised."""
-        turn = _Turn(self.turn)
-        with turn:
-            asked = replace(asked, after=self.applied)
+        with self._labelled(asked.tenant, members, late):
+            asked = replace(asked, session=secrets.token_hex(8), after=self.applied)
             gathering = Gathering(self._run, members, asked, self.late_ms, self._share)
 
             def look(state: State) -> Answer:
                 # The second look is at what is frozen; when all have said what from, entries may be folded.
                 opened = turn.give_back if gathering.begin_look() > 1 else _nothing
-                return ask_together(state, asked, gathering, Node(state).summary(Source()), opened)
+                view = self._shown(asked.tenant, self._live.control, state, asked.shows)
+                return ask_together(view, asked, gathering, Node(state).summary(Source()), opened)
 
             try:
                 answer, _ = self._live.ask(asked.tenant, look, asked.after)
             finally:
                 late |= gathering.late
+                for number in gathering.gone:
+                    self._lose_gone(members, number, late[number])
                 gathering.end()
         return answer, asked.after
 
-    def _with_everyone(self, tenant: str, answer: Answer, applied: Vector) -> Answer:
+    def _lose_gone(self, members: Sequence[Worker], number: int, why: str) -> None:
+        """Ask a shard no more whose process has ended, unless another is in its place by now."""
+        if self.present.get(number) in members:
+            self.lose(number, why)
+
+    @contextmanager
+    def _labelled(
+        self, tenant: str, members: Sequence[Worker], late: dict[int, str]
+    ) -> Iterator[None]:
+        """Have all that are asked know the same labels, for as long as they are asked."""
+        if self.labelling is None:
+            yield
+            return
+        with self.labelling.of(tenant, members, late):
+            yield
+
+    def _with_everyone(self, asked: Asked, answer: Answer, applied: Vector) -> Answer:
         """Return an answer whose long list is asked for when somebody wants it."""
         if not isinstance(answer, AtRiskAnswer):
             return answer
@@ -237,16 +294,15 @@ class ShardedEngine:
             return replace(answer, everyone=lambda: nobody)
 
         def everyone() -> RiskList:
-            found, now, _ = self._asked_until(
-                tenant, answer.question, Missing.REFUSED, Then.EVERYONE
-            )
+            of_all = replace(asked, question=answer.question, then=Then.EVERYONE)
+            found, now, _ = self._asked_until(of_all, Missing.REFUSED)
             if now != applied:
                 raise QuestionError("the data have changed since this was answered; ask again")
             assert isinstance(found, AtRiskAnswer), "that is what was asked for"
             return found.shown
 
         parts = tuple(
-            (one, self._with_everyone(tenant, part, applied)) for one, part in answer.parts
+            (one, self._with_everyone(asked, part, applied)) for one, part in answer.parts
         )
         return replace(answer, everyone=everyone, parts=parts)
 
@@ -259,6 +315,9 @@ class ShardedEngine:
         for worker, one in pending:
             try:
                 size = one.result(self.late_ms)
+            except ShardGoneError as error:
+                self._lose_gone((worker,), worker.number, str(error))
+                continue
             except ShardsAwayError:
                 continue
             assert isinstance(size, ShardSize), "that is what it was asked for"
@@ -270,16 +329,19 @@ class ShardedEngine:
         self.each(lambda worker: worker.upkeep())
 
     def each(self, call: Callable[[Worker], Pending]) -> Mapping[int, object]:
-        """Have all shards do something while nothing is folded; return what came of it where they are not lost."""
-        with self.turn:
-            pending = [(worker, call(worker)) for worker in self.present.values()]
-            found = {}
-            for worker, one in pending:
-                try:
-                    found[worker.number] = one.result(limits.SHARD_APPLY_LATE_MS)
-                except ShardsAwayError as error:
-                    self.lose(worker.number, str(error))
-            return found
+        """Have all shards do something beside questions and entries; return what came of it where they are not lost."""
+        pending = [(worker, call(worker)) for worker in list(self.present.values())]
+        found = {worker.number: self._come(worker, one) for worker, one in pending}
+        return {number: one for number, one in found.items() if number in self.present}
+
+    def _come(self, worker: Worker, pending: Pending) -> object:
+        """Return what comes of something; None from a shard that is lost by it."""
+        try:
+            return pending.result(limits.SHARD_APPLY_LATE_MS)
+        except ShardsAwayError as error:
+            if self.present.get(worker.number) is worker:
+                self.lose(worker.number, str(error))
+            return None
 
     def close(self) -> None:
         """End all shards."""
@@ -293,9 +355,10 @@ class _Turn:
     def __init__(self, lock: threading.Lock) -> None:
         self._lock, self._is_held = lock, False
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> "_Turn":
         self._lock.acquire()
         self._is_held = True
+        return self
 
     def __exit__(self, *_: object) -> None:
         self.give_back()

@@ -21,8 +21,8 @@ from homeroom.log.origins import Vector
 from homeroom.node.folding import Folding
 from homeroom.node.node import Node
 from homeroom.running.live import Live
-from homeroom.running.sharding.shard_files import ShardFiles
-from homeroom.running.sharding.tenants import memory_bytes, owning
+from homeroom.running.sharding.shard_files import Begun, ShardFiles
+from homeroom.running.sharding.tenants import Shown, counts_of, memory_bytes, owning
 from homeroom.scaling.asked import Asked
 from homeroom.scaling.engine import ShardSize
 from homeroom.scaling.gathering import Again, Done, Part, Step
@@ -94,30 +94,32 @@ class Shard:
         self._sessions: dict[str, _Giving] = {}
         self._room = threading.BoundedSemaphore(limits.SHARD_SESSIONS_MAX)
         self._applying = threading.Lock()
-        self._asked_ms = self._folded_ms = 0
+        self._shown = Shown()
+        self._asked_ms = self._folded_ms = self._questions = 0
         self._last = 0
 
-    def open(self, life: str, stated: Sequence[Entry]) -> int:
+    def open(self, life: str, last: int, stated: Sequence[Entry]) -> int:
         """Begin with the snapshot that it has of a life of the head, if it has one; return the portion that it goes to.
 
-        ``stated`` is all that was stated up to now.
+        A snapshot of a portion after ``last`` is of no use. ``stated`` is all that was stated up to now.
         """
-        portion = self._files.portion(life)
-        if portion:
-            folding = Folding({}, owning(self._files.kept, self._slots.owns))
-            folding.fold(stated)
-            folding.applied = self._files.applied(life)
-            self._live = Live(folding, self._now_ms)
-        self._last = portion
-        return portion
+        folding, self._last = self._files.folding(life, last, stated, self._slots.owns)
+        self._live = Live(folding, self._now_ms)
+        return self._last
+
+    def label(self, tenant: str, texts: Sequence[str]) -> None:
+        """Take texts as the labels of their hashes."""
+        self._files.labels(tenant).add(texts)
 
     def apply(self, portion: int, entries: Sequence[Entry]) -> Vector:
         """Fold a portion of entries; one that is folded already is passed over. Return what is applied."""
         with self._applying:
             if portion > self._last:
                 began_ms = self._steady_ms()
+                self._last = (
+                    portion  # before: a snapshot that is written meanwhile may have some of it
+                )
                 self._live.fold(entries)
-                self._last = portion
                 self._folded_ms += self._steady_ms() - began_ms
             return self._live.applied
 
@@ -127,18 +129,18 @@ class Shard:
 
     def save(self, life: str) -> int:
         """Write a snapshot; return the portion that it goes to."""
-        with self._applying:
-            return self._files.write(life, self._last, self._live)
+        with self._applying:  # no portion is folded in part
+            begun = Begun(life, self._last, self._live.applied)
+        return self._files.write(begun, self._live, lambda: self._last)
 
     def size(self) -> ShardSize:
         """Return what it holds."""
-        states = [self._live.read(name, lambda state: state) for name in self._live.tenants()]
         return ShardSize(
             number=self._slots.number,
-            learners=sum(state.learners.rows for state in states),
-            events=sum(state.events for state in states),
+            tenants=counts_of(self._live),
             memory_bytes=memory_bytes(),
             node="here",
+            questions=self._questions,
             asked_ms=self._asked_ms,
             folded_ms=self._folded_ms,
         )
@@ -173,7 +175,8 @@ class Shard:
             giving.look += 1
             if self._live.applied != asked.after:
                 raise NotYetError("other entries are folded here than the question is asked of")
-            return ask_together(state, asked, giving, Node(state).summary(Source()))
+            view = self._shown(asked.tenant, self._live.control, state, asked.shows)
+            return ask_together(view, asked, giving, Node(state).summary(Source()))
 
         with self._room:
             began_ms = self._steady_ms()
@@ -190,6 +193,7 @@ class Shard:
                 giving.steps.put(Done(f"{kind_and_places(error)}; this is a fault of homeroom"))
             finally:
                 self._asked_ms += self._steady_ms() - began_ms
+                self._questions += 1
                 self._sessions.pop(asked.session, None)
 
 

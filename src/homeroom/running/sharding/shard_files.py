@@ -5,6 +5,8 @@ their codes in another order. What a shard lacks is given to it from the log; so
 of another life costs time and nothing else.
 """
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -13,23 +15,36 @@ import msgspec
 from homeroom.adapters.threads import ThreadRun
 from homeroom.adapters.whole_files import whole_file
 from homeroom.errors import KeyFileError
+from homeroom.events.labels import Labels
 from homeroom.log.control import Control
+from homeroom.log.entries import Entry
 from homeroom.log.origins import Vector
-from homeroom.node.folding import TenantState
+from homeroom.node.folding import Folding, TenantState
 from homeroom.running.live import Live
+from homeroom.running.sharding.tenants import Owns, owning
 from homeroom.running.snapshots import Snapshots
 
-__all__ = ["ShardFiles"]
+__all__ = ["Begun", "ShardFiles"]
 
 _FILE: Final = "shard.json"
 
 
 class _Saved(msgspec.Struct, frozen=True):
-    """What the snapshots of all tenants go to."""
+    """What the snapshots of all tenants go to, and to which portion at most; it was folded while they were written."""
 
     life: str
     portion: int
     applied: dict[str, int]
+    reached: int
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What is folded when a snapshot is begun: the life of the head, the last portion, and the entries."""
+
+    life: str
+    portion: int
+    applied: Vector
 
 
 class ShardFiles:
@@ -56,27 +71,45 @@ class ShardFiles:
         self._have_key(name)
         return self._snapshots.open(name, control.tenants[name].timezone).tenant
 
-    def portion(self, life: str) -> int:
-        """Return to which portion of a life the snapshots go, 0 if there are none that are whole."""
-        saved = self._saved(life)
-        return 0 if saved is None else saved.portion
+    def folding(
+        self, life: str, last: int, stated: Sequence[Entry], owns: Owns
+    ) -> tuple[Folding, int]:
+        """Return what the snapshots of a life hold, and to which portion they go; nothing, and 0, where none is of use.
 
-    def applied(self, life: str) -> Vector:
-        """Return up to which entries the snapshots go."""
+        Those of a portion after ``last`` are of no use. ``stated`` is all that was stated, later than that too.
+        """
         saved = self._saved(life)
-        return Vector() if saved is None else Vector.from_json(saved.applied)
+        if saved is not None and saved.reached > last:
+            # It holds what the journal has lost in a crash; another portion will have that number.
+            (self._path / _FILE).unlink()
+            saved = None
+        if saved is not None:
+            folding, applied = Folding({}, owning(self.kept, owns)), Vector.from_json(saved.applied)
+            folding.fold(stated)
+            if not folding.troubles:  # else a snapshot is damaged
+                folding.applied, folding.make = applied, owning(self.fresh, owns)
+                return folding, saved.portion
+        return Folding({}, owning(self.fresh, owns)), 0
 
-    def write(self, life: str, portion: int, live: Live) -> int:
-        """Write a snapshot of each tenant, and that all of them go to a portion; nothing is folded meanwhile."""
-        # Until all are written there is none: a tenant's may be newer than that of another.
+    def labels(self, tenant: str) -> Labels:
+        """Return the labels of a tenant's ids, as far as they were told here."""
+        return self._snapshots.labels(tenant)
+
+    def write(self, begun: "Begun", live: Live, reached: Callable[[], int]) -> int:
+        """Write a snapshot of each tenant; return the portion to which all of them go at least.
+
+        Entries may be folded meanwhile: a tenant's own snapshot says how many of them are in it already. ``reached``
+        returns the last portion that may be.
+        """
+        # Until all are written there is none: a tenant's may be of another life.
         (self._path / _FILE).unlink(missing_ok=True)
         for name in live.tenants():
             self._snapshots.make_place(name)
             self._snapshots.write(name, live)
-        saved = _Saved(life, portion, live.applied.to_json())
+        saved = _Saved(begun.life, begun.portion, begun.applied.to_json(), reached())
         with whole_file(self._path / _FILE, 0o600) as file:
             file.write(msgspec.json.encode(saved))
-        return portion
+        return begun.portion
 
     def _saved(self, life: str) -> _Saved | None:
         try:
