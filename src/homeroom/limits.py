@@ -293,6 +293,14 @@ KEYS_MAX: Final = 10_000
 """Keys of all tenants, those that were revoked included."""
 KEY_PLACES_MAX: Final = 100
 """Course runs and organisations that a key may be limited to; all of them are conditions of each of its questions."""
+USERS_MAX: Final = 10_000
+"""People of all tenants who may sign in to the pages."""
+PASSWORD_HASH_CHARACTERS_MAX: Final = 512
+"""Characters of a password's hash, with its salt and how it was made."""
+PASSWORD_CHARACTERS_MIN: Final = 10
+"""Characters of a password of the pages; length is what makes one hard to guess (NIST SP 800-63B, 3.1.1)."""
+PASSWORD_CHARACTERS_MAX: Final = 256
+"""Longer ones are refused before anything is worked out of them."""
 HOMES_MAX: Final = 10_000
 """Issuers and learners of a tenant whose home is stated; for many accounts an issuer stands for all of them."""
 HISTORY_DAYS_MAX: Final = 36_525

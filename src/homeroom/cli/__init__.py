@@ -44,6 +44,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "Say where requests go in a world and why, and send them elsewhere.",
     ),
     "keys": ("homeroom.cli.keys", "Create, list, revoke and rotate the keys of a node."),
+    "users": ("homeroom.cli.users", "Say who may sign in to the pages of a node."),
     "catalogue": (
         "homeroom.cli.catalogue",
         "Say which ids anybody may read, and which attributes are kept.",

@@ -46,6 +46,7 @@ from homeroom.log.homes import Homes, HomesPut, check_homes, folded_homes
 from homeroom.log.keys import Key, KeyCreated, KeyRevoked, Scope
 from homeroom.log.members import MemberFact, Membership, check_member, folded_member
 from homeroom.log.rulings import RulingFact, folded_ruling
+from homeroom.log.users import User, UserFact, check_user, folded_user
 from homeroom.log.webhooks import (
     Webhook,
     WebhookCreated,
@@ -172,7 +173,7 @@ class AuditAnchored(msgspec.Struct, frozen=True, kw_only=True, tag="audit-anchor
 
 
 _PartFact: TypeAlias = (
-    CatalogueFact | ComplianceFact | CutFact | HomesPut | WebhookFact | MemberFact
+    CatalogueFact | ComplianceFact | CutFact | HomesPut | WebhookFact | MemberFact | UserFact
 )
 Fact: TypeAlias = (
     TenantPut
@@ -269,6 +270,7 @@ class Control:
     cuts : by tenant the last cut of its history
     compliance : by tenant its purposes and the requests of its persons
     homes : by tenant where its learners have their home; ask `homes_of`
+    users : by name those who may sign in to the pages
     """
 
     epoch: int = 0
@@ -283,6 +285,7 @@ class Control:
     cuts: Cuts = field(default_factory=dict)
     compliance: Mapping[str, Compliance] = field(default_factory=dict)
     homes: Mapping[str, Homes] = field(default_factory=dict)
+    users: Mapping[str, User] = field(default_factory=dict)
 
     # --- asked ---
 
@@ -347,6 +350,9 @@ class Control:
         """Refuse a fact of which another module knows more."""
         if isinstance(fact, MemberFact):
             check_member(self.members, fact)
+            return
+        if isinstance(fact, UserFact):
+            check_user(self.users, self.tenants, fact)
             return
         if isinstance(fact, WebhookCreated | CatalogueFact | CutFact | ComplianceFact | HomesPut):
             self._check_tenant(fact.tenant)
@@ -449,6 +455,8 @@ class Control:
             return self._with_small(fact)
         if isinstance(fact, MemberFact):
             return {"members": self._with_member(fact, epoch)}
+        if isinstance(fact, UserFact):
+            return {"users": folded_user(self.users, fact, (epoch, change.at_ms))}
         if isinstance(fact, IdsRegistered | IdsWithdrawn):
             catalogue = folded_catalogue(self.catalogue(fact.tenant), fact, epoch)
             return {"catalogues": _with(self.catalogues, fact.tenant, catalogue)}
