@@ -453,10 +453,8 @@ class Control:
         """Return the fields that a fact changes which has a module of its own, or a node of its own."""
         if isinstance(fact, AuditAnchored | Readmitted | HomesPut):
             return self._with_small(fact)
-        if isinstance(fact, MemberFact):
-            return {"members": self._with_member(fact, epoch)}
-        if isinstance(fact, UserFact):
-            return {"users": folded_user(self.users, fact, (epoch, change.at_ms))}
+        if isinstance(fact, MemberFact | UserFact):
+            return self._with_belonging(fact, (epoch, change.at_ms))
         if isinstance(fact, IdsRegistered | IdsWithdrawn):
             catalogue = folded_catalogue(self.catalogue(fact.tenant), fact, epoch)
             return {"catalogues": _with(self.catalogues, fact.tenant, catalogue)}
@@ -469,10 +467,16 @@ class Control:
         stated = (change.author, change.at_ms, epoch)
         return {"webhooks": folded_webhook(self.webhooks, fact, stated)}
 
-    def _with_member(self, fact: MemberFact, epoch: int) -> Membership:
+    def _with_belonging(
+        self, fact: MemberFact | UserFact, stated: tuple[int, int]
+    ) -> dict[str, Any]:
+        """Return with a fact about a node of the world, or about a person who signs in to it."""
+        if isinstance(fact, UserFact):
+            return {"users": folded_user(self.users, fact, stated)}
         if not isinstance(fact, RulingFact):
-            return folded_member(self.members, fact, epoch)
-        return replace(self.members, rulings=folded_ruling(self.members.rulings, fact, self.cuts))
+            return {"members": folded_member(self.members, fact, stated[0])}
+        rulings = folded_ruling(self.members.rulings, fact, self.cuts)
+        return {"members": replace(self.members, rulings=rulings)}
 
     def _with_small(self, fact: AuditAnchored | Readmitted | HomesPut) -> dict[str, Any]:
         if isinstance(fact, HomesPut):
