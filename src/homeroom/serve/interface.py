@@ -31,6 +31,7 @@ from homeroom.serve.problems import ProblemError
 from homeroom.serve.rates import Buckets
 from homeroom.serve.remembering import Asking, Definitions, Remembering
 from homeroom.serve.serving import ServingAll, ServingTraffic, ServingWebhooks
+from homeroom.serve.sessions import COOKIE, SECURE_COOKIE, Session, Sessions, cookies_of
 from homeroom.serve.settings import Settings
 from homeroom.traffic.overload.admission import Overload
 
@@ -42,6 +43,7 @@ KNOWN_CALLER: Final = "homeroom.caller"
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 """Headers of a request, names in small letters (ASGI 3.0)."""
 
+_MINUTE_MS: Final = 60_000
 _LOG: Final = logging.getLogger("homeroom.serve")
 
 
@@ -71,6 +73,7 @@ class Interface:
     requests, events : what a caller may ask and send in a while
     now_ms : the node's clock, milliseconds since 1970 UTC
     overload : how many requests are let in at once; those that wait are whatever stands at the door
+    sessions : who is signed in to the pages
     kept : the definitions of its tenants, and digests of them (``defined``)
     remembering : the cache before the node, None where it has none
     traffic : where requests go, None at a node alone
@@ -87,6 +90,7 @@ class Interface:
     events: Buckets
     now_ms: Callable[[], int]
     overload: Overload[Any]
+    sessions: Sessions
     kept: KeptDefinitions = field(default_factory=KeptDefinitions)
     defined: Definitions = field(default_factory=Definitions)
     remembering: Remembering | None = None
@@ -121,6 +125,29 @@ class Interface:
             raise
         self._limit("requests", self.requests, (caller.owner, 1), now_ms)
         return caller
+
+    @property
+    def goes_over_tls(self) -> bool:
+        """Whether browsers reach the pages over TLS, here or before a proxy."""
+        settings = self.settings
+        return settings.pages.address.startswith("https:") or bool(settings.server.certificate)
+
+    @property
+    def session_cookie(self) -> str:
+        """The name of the cookie of a session."""
+        return SECURE_COOKIE if self.goes_over_tls else COOKIE
+
+    def session(self, headers: Headers) -> Session | None:
+        """Return who is signed in to the pages and sends a request, None if nobody is."""
+        given = cookies_of(header(headers, b"cookie")).get(self.session_cookie, "")
+        return self.sessions.of(given, self.now_ms()) if given else None
+
+    def admit_session(self, headers: Headers) -> Session | None:
+        """Return who is signed in and sends a request, like `session`. Raises `ProblemError` if they ask too often."""
+        session = self.session(headers)
+        if session is not None:
+            self._limit("requests", self.requests, (session.caller.owner, 1), self.now_ms())
+        return session
 
     async def admit_data(self, headers: Headers, known: Caller | None = None) -> Caller:
         """Return who is asking with data of persons. Raises `ProblemError` like `admit`, and where they may not be.
@@ -190,6 +217,11 @@ def make_interface(
         events=Buckets(bounds.events_per_second, bounds.events_burst),
         now_ms=now_ms,
         overload=overload,
+        sessions=Sessions(
+            serving.control,
+            round(settings.pages.idle_minutes * _MINUTE_MS),
+            round(settings.pages.life_hours * 60 * _MINUTE_MS),
+        ),
     )
 
 

@@ -36,12 +36,12 @@ class Texts:
         self._texts = texts
         self.direction = texts["direction"]
 
-    def __call__(self, name: str, **values: object) -> str:
+    def __call__(self, name: str, /, **values: object) -> str:
         """Return a text with these values in its places."""
         text = self._texts[name]
         return text.format(**values) if values else text
 
-    def count(self, name: str, number: int, **values: object) -> str:
+    def count(self, name: str, number: int, /, **values: object) -> str:
         """Return the form of a text that goes with a number; its place for the number is ``n``."""
         form = "one" if number == 1 else "other"
         return self(f"{name}.{form}", **{"n": number, **values})
