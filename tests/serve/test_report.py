@@ -24,7 +24,7 @@ from homeroom.serve.report.reasons import explain
 from tests import answers_builder as build
 
 HOSTILE = "<script>alert(1)</script>\"'&\x00\ud800\u202e"
-VOID = {"meta", "rect", "path", "circle", "br", "img", "link"}
+VOID = {"meta", "rect", "path", "circle", "br", "img", "link", "input"}
 
 
 class Page(HTMLParser):

@@ -8,11 +8,11 @@ reader may see and on the language, and on nothing else.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
-from homeroom.cohorts.answers import Answer
+from homeroom.cohorts.answers import Answer, LifecycleAnswer, RetentionAnswer, StickinessAnswer
 from homeroom.cohorts.live import ToldAnswer, Wanted
 from homeroom.serve.access import Caller
 from homeroom.serve.asking import Form, told
@@ -23,8 +23,10 @@ from homeroom.serve.pages.frame import templates
 from homeroom.serve.pages.visits import Visit
 from homeroom.serve.scoping import tells_source
 
-__all__ = ["Drawn", "asked", "ended", "section"]
+__all__ = ["Drawn", "asked", "ended", "placed", "section"]
 
+_PLACE: Final = "\x01"
+"""Stands in what is drawn where the name of its place on the page belongs; no text that is shown holds it."""
 Parts = Mapping[str, Any]
 """What is drawn of an answer, as plain data."""
 
@@ -76,6 +78,11 @@ def ended(said: Mapping[str, Any], caller: Caller, answer: Answer) -> bytes:
     return msgspec.json.encode(said)[:-1] + frame_as_json(caller, answer.as_of, answer.source)
 
 
+def placed(html: str, place: str = "") -> str:
+    """Return what was drawn, for a page where ``place`` tells it from its like; that is a text of ours."""
+    return html.replace(_PLACE, place)
+
+
 def section(caller: Caller, answer: Answer, texts: Texts) -> Parts:
     """Draw a whole answer: its words, its picture, its numbers."""
     one = shown(answer)
@@ -85,8 +92,21 @@ def section(caller: Caller, answer: Answer, texts: Texts) -> Parts:
         "summary": one.summary,
         # Notes may be about all that there is, as what was read is.
         "notes": one.notes if tells_source(caller) else (),
-        "html": str(module.answer(one, texts)),
-        "is_empty": not (one.charts or (one.triangle and one.triangle.rows)),
+        "html": str(module.answer(one, texts, _PLACE)),
+        "is_empty": _is_empty(answer),
         "timezone": answer.timezone,
         "from": answer.answered_from,
     }
+
+
+def _is_empty(answer: Answer) -> bool:
+    """Say whether nobody is in an answer; of other kinds the picture says so itself."""
+    match answer:
+        case RetentionAnswer():
+            return not answer.sizes.any()
+        case StickinessAnswer():
+            return not answer.learners.any()
+        case LifecycleAnswer():
+            return not (answer.new.any() or answer.returning.any() or answer.resurrecting.any())
+        case _:
+            return False

@@ -29,7 +29,7 @@ from homeroom.log.control import DefinitionKind, Scope
 from homeroom.serve.access import Caller
 from homeroom.serve.interface import problem_of
 from homeroom.serve.looks.texts import Texts
-from homeroom.serve.pages.drawing import Drawn, Parts, asked, section
+from homeroom.serve.pages.drawing import Drawn, Parts, asked, placed, section
 from homeroom.serve.pages.first_told import FirstTold, Told
 from homeroom.serve.pages.frame import drawn
 from homeroom.serve.pages.noticing import age_in_words, notices
@@ -66,7 +66,11 @@ async def overview(visit: Visit, first_told: FirstTold) -> Response[bytes]:
             *_redefined(visit),
             *(change for part in parts.values() for change in part["findings"]),
         ],
-        "sections": {kind: part for kind, part in parts.items() if part["html"]},
+        "sections": {
+            kind: {**part, "html": placed(part["html"])}
+            for kind, part in parts.items()
+            if part["html"]
+        },
         "problems": problems,
         "notices": dict.fromkeys(one for d in whole.values() for one in notices(visit, d.live)),
         "freshness": _freshness(visit, list(whole.values())),

@@ -75,6 +75,8 @@ class SigningIn:
         user = await self._known(visit, name, password)
         if user is None:
             return self.page(visit, visit.texts("sign_in.refused"), 401)
+        # Tries are what does not open: whoever signs in ten times a day is no guess.
+        self.tries[0].forget(f"{address} {name}")
         given = visit.interface.sessions.begin(user, visit.interface.now_ms())
         self.leave_old(visit)
         return moved(local_path(fields.get("next", "")), session_header(visit, given))

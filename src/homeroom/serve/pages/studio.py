@@ -14,7 +14,7 @@ from litestar import Response
 from homeroom.errors import NotFreshError, NotYetError
 from homeroom.log.control import DefinitionKind, Scope
 from homeroom.serve.interface import problem_of
-from homeroom.serve.pages.drawing import Drawn, asked, section
+from homeroom.serve.pages.drawing import Drawn, asked, placed, section
 from homeroom.serve.pages.exports import TYPES
 from homeroom.serve.pages.frame import drawn
 from homeroom.serve.pages.noticing import notices
@@ -34,6 +34,8 @@ class _Panel:
     """One question of a page and what came of it: what was drawn, or in words why nothing."""
 
     anchor: str
+    place: str = ""
+    html: str = ""
     drawn: Drawn | None = None
     notices: tuple[tuple[str, str], ...] = ()
     problem: str = ""
@@ -56,8 +58,9 @@ async def page_of(visit: Visit, kind: str) -> Response[bytes]:
         questions = [written]
         if beside:
             questions.append(written_of(kind, _pairs(beside)))
-        for place, one in enumerate(questions):
-            panel, status_here = await _panel(visit, kind, one, f"answer-{place + 1}")
+        for number, one in enumerate(questions, 1):
+            place = f"{number}. " if beside else ""
+            panel, status_here = await _panel(visit, kind, one, (f"answer-{number}", place))
             panels.append(panel)
             status = max(status, status_here)
     query = address_of(kind, written).partition("?")[2]
@@ -72,11 +75,12 @@ async def page_of(visit: Visit, kind: str) -> Response[bytes]:
 
 
 async def _panel(
-    visit: Visit, kind: str, written: dict[str, Any], anchor: str
+    visit: Visit, kind: str, written: dict[str, Any], at: tuple[str, str]
 ) -> tuple[_Panel, int]:
     """Return a question with what came of it, and the status that goes with that."""
     panel = _Panel(
-        anchor=anchor,
+        anchor=at[0],
+        place=at[1],
         address=address_of(kind, written),
         toml=toml_of(written),
         command=command_of(kind, written),
@@ -92,7 +96,8 @@ async def _panel(
         at_ms = round(dt.datetime.fromisoformat(found.as_of).timestamp() * 1_000)
         known = visit.locale.instant(at_ms, found.parts["timezone"])
     notes = notices(visit, found.live)
-    return replace(panel, drawn=found, notices=notes, known=known), 200
+    html = placed(found.parts["html"], at[1])
+    return replace(panel, drawn=found, html=html, notices=notes, known=known), 200
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:
