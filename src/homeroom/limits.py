@@ -305,6 +305,10 @@ SESSIONS_MAX: Final = 20_000
 """People who are signed in to a node's pages at once; then whoever was idle longest is signed out."""
 FIRST_TOLD_MAX: Final = 20_000
 """Figures of whole weeks of which a node remembers what it told first, so that it can say that they are others now."""
+SIGN_IN_SENT_MAX: Final = 5_000
+"""Browsers that are at a provider to sign in there; then the one that went first has to go once more."""
+SIGN_IN_SENT_MS_MAX: Final = 600_000
+"""For so long a browser may be there."""
 SIGN_IN_CHECKS_MAX: Final = 2
 """Passwords that are checked at once: each takes 64 MiB and a tenth of a second of four lanes."""
 SIGN_IN_TRIES: Final = 6

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import SystemRandom
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from homeroom.adapters.audit import Audit, Done
 from homeroom.adapters.metrics import Metrics
@@ -34,6 +34,9 @@ from homeroom.serve.serving import ServingAll, ServingTraffic, ServingWebhooks
 from homeroom.serve.sessions import COOKIE, SECURE_COOKIE, Session, Sessions, cookies_of
 from homeroom.serve.settings import Settings
 from homeroom.traffic.overload.admission import Overload
+
+if TYPE_CHECKING:
+    from homeroom.serve.pages.provider import Provider
 
 __all__ = ["KNOWN_CALLER", "Headers", "Interface", "header", "make_interface", "problem_of"]
 
@@ -76,6 +79,7 @@ class Interface:
     sessions : who is signed in to the pages
     kept : the definitions of its tenants, and digests of them (``defined``)
     remembering : the cache before the node, None where it has none
+    provider : where people sign in to the pages beside here, None where they do not
     traffic : where requests go, None at a node alone
     stopping : is set when the node begins to stop: what would never end by itself ends then
     """
@@ -94,6 +98,7 @@ class Interface:
     kept: KeptDefinitions = field(default_factory=KeptDefinitions)
     defined: Definitions = field(default_factory=Definitions)
     remembering: Remembering | None = None
+    provider: "Provider | None" = None
     traffic: ServingTraffic | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 

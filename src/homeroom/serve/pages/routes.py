@@ -12,6 +12,7 @@ from homeroom.serve.pages.exports import TYPES, file_of
 from homeroom.serve.pages.first_told import FirstTold
 from homeroom.serve.pages.frame import SAFE, drawn, moved
 from homeroom.serve.pages.overview import overview
+from homeroom.serve.pages.provider import AtProvider
 from homeroom.serve.pages.questions import KINDS
 from homeroom.serve.pages.signing_in import SigningIn, asked_for
 from homeroom.serve.pages.studio import page_of
@@ -36,7 +37,13 @@ def page_routes(interface: Interface) -> list[HTTPRouteHandler]:
     async def start() -> Response[bytes]:
         return moved("/overview")
 
-    routes = [start, *_of_door(interface, door), _asset(), _inside(interface, "/overview", first)]
+    routes = [
+        start,
+        *_of_door(interface, door),
+        *_of_provider(interface, door),
+        _asset(),
+        _inside(interface, "/overview", first),
+    ]
     for kind in KINDS:
         routes.append(_inside(interface, f"/{kind}", _question(kind)))
         routes += [_inside(interface, f"/{kind}.{one}", _file(kind, one)) for one in TYPES]
@@ -125,6 +132,29 @@ def _of_door(interface: Interface, door: SigningIn) -> list[HTTPRouteHandler]:
         return await _told(interface, request, work)
 
     return [ask, enter, leave]
+
+
+def _of_provider(interface: Interface, door: SigningIn) -> list[HTTPRouteHandler]:
+    """Return the routes to a provider and back; none where nobody signs in there."""
+    if interface.provider is None:
+        return []
+    provider = AtProvider(interface.provider, door)
+
+    @get("/sign-in/provider")
+    async def away(request: Asked) -> Response[bytes]:
+        async def work(visit: Visit) -> Response[bytes]:
+            return provider.go(visit)
+
+        return await _told(interface, request, work)
+
+    @get("/sign-in/provider/back")
+    async def back(request: Asked) -> Response[bytes]:
+        async def work(visit: Visit) -> Response[bytes]:
+            return await provider.back(visit)
+
+        return await _told(interface, request, work)
+
+    return [away, back]
 
 
 def _asset() -> HTTPRouteHandler:

@@ -18,8 +18,11 @@ theme.addEventListener("click", () => {
 
 for (const form of document.querySelectorAll("form.controls")) {
   form.addEventListener("submit", () => {
-    // What is empty says nothing, and makes the address longer.
-    for (const field of form.elements) if (field.name && !field.value.trim()) field.disabled = true;
+    // What is empty, or holds anyway, says nothing and makes the address longer.
+    for (const field of form.elements) {
+      const holds = field.tagName === "SELECT" && field.selectedIndex === 0;
+      if (field.name && (holds || !field.value.trim())) field.disabled = true;
+    }
     document.querySelector(".answers")?.setAttribute("aria-busy", "true");
   });
 }
