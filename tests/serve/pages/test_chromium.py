@@ -173,6 +173,19 @@ def test_nothing_moves_while_a_page_comes(ada):
         assert moved < 0.01
 
 
+def test_a_page_from_right_to_left_is_the_mirror_of_itself_and_no_wider(ada):
+    ada.get("/retention?interval=day")
+    place = "return arguments[0].getBoundingClientRect().left"
+    form, brand = ada.one("form.controls"), ada.one(".brand")
+    assert ada.driver.execute_script(place, brand) < ada.driver.execute_script(place, form)
+    ada.driver.execute_script("document.documentElement.dir = 'rtl'")
+    assert ada.driver.execute_script(place, brand) > ada.driver.execute_script(place, form)
+    for view in ("light", "narrow"):
+        ada.look(view)
+        ada.keep(f"{view}-right-to-left")
+        ada.check()
+
+
 def test_without_script_the_forms_work(node, ada):
     ada.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     try:

@@ -78,6 +78,7 @@ def test_who_sees_only_large_numbers_sees_these_in_steps_and_no_picture(client):
     assert "hr-chart" not in page.text
     assert "37" not in text_of(page)
     assert "in whole steps" in text_of(page)
+    assert "What changed" not in text_of(page)
 
 
 def test_a_tenant_sees_nothing_of_another(client):
