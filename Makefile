@@ -90,21 +90,24 @@ $(VENV)/.ray: requirements/ray.txt $(VENV)/.base
 install: $(VENV)/.warm ## Set homeroom up in .venv, kernels compiled.
 
 .PHONY: tools
-tools: $(VENV)/.ray ## Install what some tests need: Ray, and where apt is to be had Chromium, HAProxy, Redis, namespaces.
+tools: $(VENV)/.ray ## Install what some tests need: Ray, and by apt Chromium, HAProxy, Redis, Prometheus, namespaces.
 	@wanted=""; \
 	command -v chromium >/dev/null && command -v chromedriver >/dev/null || wanted="chromium chromium-driver"; \
 	command -v ip >/dev/null && command -v unshare >/dev/null || wanted="$$wanted iproute2 util-linux"; \
 	command -v haproxy >/dev/null || wanted="$$wanted haproxy"; \
 	command -v redis-server >/dev/null || wanted="$$wanted redis-server"; \
+	command -v promtool >/dev/null || wanted="$$wanted prometheus"; \
+	command -v amtool >/dev/null || wanted="$$wanted prometheus-alertmanager"; \
 	if [ -z "$$wanted" ]; then \
-	    echo "tools: chromium, chromedriver, ip, unshare, haproxy and redis-server are here"; \
+	    echo "tools: chromium, chromedriver, ip, unshare, haproxy, redis-server, promtool and amtool are here"; \
 	elif ! command -v apt-get >/dev/null; then \
 	    echo "tools: SKIPPED, there is no apt-get: install $$wanted by hand; tests that need them skip without"; \
 	elif [ "$$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; then \
 	    echo "tools: SKIPPED, needs root or sudo without a password: apt-get install $$wanted"; \
 	else \
 	    echo "tools: installing $$wanted: pages are looked at as a person would, links between regions are cut,"; \
-	    echo "tools: a real front door is driven by our configuration, and a real cache is shared by nodes"; \
+	    echo "tools: a real front door is driven by our configuration, a real cache is shared by nodes, and rules of"; \
+	    echo "tools: alerts are tried by the programs that they are for"; \
 	    as_root=""; [ "$$(id -u)" = 0 ] || as_root="sudo -n"; \
 	    export DEBIAN_FRONTEND=noninteractive; \
 	    $$as_root apt-get update -qq; \
@@ -169,6 +172,10 @@ docs: install $(VENV)/.dev $(VENV)/.docs ## Build the documentation into docs/_b
 .PHONY: limits
 limits: $(VENV)/.base ## Write the page of limits anew, after limits.py has changed.
 	@$(RUN) docs/write_limits.py
+
+.PHONY: dashboards
+dashboards: $(VENV)/.base ## Write the dashboards of Grafana anew, after docs/write_dashboards.py has changed.
+	@$(RUN) docs/write_dashboards.py
 
 .PHONY: settings
 settings: $(VENV)/.base ## Write the page of settings anew, after one has changed.

@@ -28,13 +28,13 @@ import msgspec
 
 from benchmarks.membership import load_half_a_year
 from benchmarks.timing import timing_of
-from demos.redises import RedisServer, redis_program
 from homeroom.adapters.redis_tier import RedisPlace, RedisTier
 from homeroom.adapters.system_clock import now_ms, steady_ms
 from homeroom.cohorts.live import Shows, Wanted
 from homeroom.cohorts.questions import parse_question
 from homeroom.log.control import MAIN, Scope
 from homeroom.log.origins import Origin, Stream, Vector
+from homeroom.provers.redis_server import RedisServer, redis_program
 from homeroom.running.cache_hosting import cache_of
 from homeroom.running.caching import RunningCache
 from homeroom.running.node import RunningNode

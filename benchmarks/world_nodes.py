@@ -19,11 +19,12 @@ from typing import Any, Final
 from benchmarks.alone import run_alone
 from benchmarks.ingest_node import SETTINGS, ServedNode, processor_s_of
 from demos.crowd import until
-from demos.world_processes import Processes, knows, running
+from demos.world_processes import knows
 from homeroom.adapters import system_clock
 from homeroom.adapters.world_directory import WorldPlaces, make_world
 from homeroom.adapters.world_file import SHIPPED, Stage, read_world
 from homeroom.client import AsyncClient
+from homeroom.provers.world_processes import Processes, running
 from homeroom.regions.world import World
 
 __all__ = [

@@ -19,16 +19,14 @@ import httpx
 from demos import saying
 from homeroom import limits
 from homeroom.client import AsyncClient, ClientOptions, KnownWorld
-from homeroom.client.routes import LAST, RegionRoute, RouteState, decode
-from homeroom.errors import HomeroomError, InputError
+from homeroom.client.routes import RouteState
+from homeroom.errors import HomeroomError
+from homeroom.provers.watching import GONE, LOOK_S, WAIT_S_MAX, Watch
 
 PACE_S: Final = 0.15
-LOOK_S: Final = 0.1
 EVENTS: Final = 10
 FAILURES_MAX: Final = 5
 QUESTION: Final = {"question": "retention", "interval": "week"}
-GONE: Final = (RouteState.SUSPECTED, RouteState.EVACUATED)
-WAIT_S_MAX: Final = 120.0
 
 
 class Mortal(Protocol):
@@ -237,68 +235,6 @@ def _events(name: str, number: int) -> Iterator[dict[str, object]]:
             "verb": "read",
             "course": "oceans",
         }
-
-
-class Watch:
-    """What the routing tables say of one region, asked of all others as their clients ask.
-
-    Attributes
-    ----------
-    nodes : those of the region
-    fallen : other regions that lost their clients meanwhile
-    """
-
-    def __init__(self, world: Mortal, region: str) -> None:
-        self._region = region
-        self._urls = {name: url for name, url in world.urls.items() if name != region}
-        self._verify = world.known.verify()
-        self._now: dict[str, RegionRoute] = {}
-        self._looked = asyncio.Condition()
-        self.nodes: set[str] = set()
-        self.fallen: set[str] = set()
-
-    @property
-    def others(self) -> int:
-        """How many nodes are asked."""
-        return len(self._urls)
-
-    @contextlib.asynccontextmanager
-    async def looking(self) -> AsyncIterator[None]:
-        """Look again and again."""
-        async with httpx.AsyncClient(timeout=2, trust_env=False) as http:
-            task = asyncio.ensure_future(self._keep_looking(http))
-            try:
-                yield
-            finally:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-
-    async def _keep_looking(self, http: httpx.AsyncClient) -> None:
-        while True:
-            await asyncio.gather(*(self._look(http, name) for name in self._urls))
-            async with self._looked:
-                self._looked.notify_all()
-            await asyncio.sleep(LOOK_S)
-
-    async def _look(self, http: httpx.AsyncClient, name: str) -> None:
-        try:
-            answer = await http.get(f"{self._urls[name]}/v1/routes")
-            table = decode(answer.content, self._verify)
-        except (httpx.HTTPError, InputError):  # it is busy, or has none yet: what it said counts
-            return
-        for region in table.regions:
-            if region.name == self._region:
-                self._now[name] = region
-                self.nodes = {node.name for node in region.nodes}
-            elif region.state in LAST:
-                self.fallen.add(region.name)
-
-    async def until(self, holds: Callable[[RegionRoute], bool], count: int | None = None) -> float:
-        """Wait until something holds of the region by so many tables, or all; return when. Raises `TimeoutError`."""
-        wanted = self.others if count is None else count
-        async with asyncio.timeout(WAIT_S_MAX), self._looked:
-            await self._looked.wait_for(lambda: sum(map(holds, self._now.values())) >= wanted)
-        return time.perf_counter()
 
 
 class Death:

@@ -17,15 +17,15 @@ import httpx
 
 from demos.crowd import Crowd, Death, Program, library_programs, say, until
 from demos.front_door import HAProxy, Visitor
-from demos.redises import STALE_S
 from demos.world import DYING
 from homeroom.adapters.haproxy import haproxy_program
 from homeroom.client import AsyncClient, KnownWorld
+from homeroom.provers.redis_server import STALE_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from demos.world_processes import Processes
+    from homeroom.provers.world_processes import Processes
 
 PROGRAMS = 4
 VISITORS = 4

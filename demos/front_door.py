@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from demos.crowd import QUESTION, Program
-from demos.programs import HOMEROOM, ServerProcess
+from homeroom.provers.programs import HOMEROOM, ServerProcess
 
 
 class Visitor:
@@ -60,7 +60,7 @@ class HAProxy(ServerProcess):
 
     def configure(self, data: Path, near: str) -> None:
         """Make its configuration by what a node says."""
-        command = [str(HOMEROOM), "route", "haproxy", str(data), "--near", near]
+        command = [*HOMEROOM, "route", "haproxy", str(data), "--near", near]
         command += ["--listen", self._listen, "--write", str(self._configuration)]
         subprocess.run(command, check=True, capture_output=True)
 

@@ -25,7 +25,7 @@ from typing import Any
 from tincan import RemoteLRS, Statement  # type: ignore[import-untyped]
 
 from demos import saying
-from demos.programs import HOMEROOM, made_key
+from homeroom.provers.programs import HOMEROOM, made_key
 
 REAL_STATEMENTS = Path("../shared/data/ralph/statements.json.gz")
 CLIENTS = 4
@@ -104,7 +104,7 @@ class Node:
 
     def start(self) -> None:
         """Start it, and wait until it says where it listens."""
-        command = [str(HOMEROOM), "serve", "--data", str(self._folder), "--port", "0"]
+        command = [*HOMEROOM, "serve", "--data", str(self._folder), "--port", "0"]
         self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         assert self._process.stderr is not None
         line = self._process.stderr.readline()

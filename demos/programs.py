@@ -1,31 +1,7 @@
-"""Programs that run as processes beside a demo: the command of homeroom, and servers that others made.
+"""Ports of this machine, for what a demo or a test starts."""
 
-A server is started in one way here, with its words in a file, and it is there when it listens; it may be killed as by
-a power cut, held up by a signal, and started again. Tests and benchmarks have theirs by the same class.
-"""
-
-import contextlib
 import os
-import signal
 import socket
-import subprocess
-import sys
-from collections.abc import Sequence
-from pathlib import Path
-from typing import IO, Any, Final, TypeAlias
-
-HOMEROOM: Final = Path(sys.executable).with_name("homeroom")
-POLL_S: Final = 0.025
-POLLS_MAX: Final = 400
-
-Address: TypeAlias = tuple[str, int] | str
-"""Host and port, or the path of a socket."""
-
-
-def made_key(data: Path, scopes: str) -> str:
-    """Have a node state a key of these scopes; return it."""
-    command = [str(HOMEROOM), "keys", "create", "demo", "--scopes", scopes, "--data", str(data)]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def free_ports(count: int) -> int:
@@ -42,54 +18,3 @@ def free_ports(count: int) -> int:
             continue
         return base
     raise SystemExit(f"no {count} ports in a row are free")
-
-
-class ServerProcess:
-    """A server of this machine as a process, which keeps nothing that it would have to write at its end.
-
-    Parameters
-    ----------
-    command : starts it
-    address : where it listens
-    log : takes what it says
-    """
-
-    def __init__(self, command: Sequence[str], address: Address, log: Path) -> None:
-        self._command, self._address, self._log = command, address, log
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it, and return when it listens. Raises `SystemExit` with its last words if it does not."""
-        assert self._process is None, "a server is started once at a time"
-        with self._log.open("ab") as log:
-            self._process = process = subprocess.Popen(self._command, **self._how(log))
-        for _ in range(POLLS_MAX):
-            # It is waited for first: a stranger may listen there, and then it ends.
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(POLL_S)
-                break
-            if self._is_open():
-                return
-        self.kill()
-        said = self._log.read_text(errors="replace")[-500:]
-        raise SystemExit(f"it does not listen at {self._address}: {said}")
-
-    def _how(self, log: IO[bytes]) -> dict[str, Any]:
-        return {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
-
-    def _is_open(self) -> bool:
-        is_path = isinstance(self._address, str)
-        with socket.socket(socket.AF_UNIX if is_path else socket.AF_INET) as one:
-            return one.connect_ex(self._address) == 0
-
-    def signal(self, number: signal.Signals) -> None:
-        """Send it a signal."""
-        assert self._process is not None, "it runs"
-        self._process.send_signal(number)
-
-    def kill(self) -> None:
-        """End it as a power cut would."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None

@@ -10,7 +10,7 @@ import pytest
 from demos.front_door import HAProxy
 from demos.programs import free_ports
 from homeroom.adapters.haproxy import FrontDoor, configuration, haproxy_program
-from tests.databases import end_with_parent
+from homeroom.provers.programs import end_with_parent
 
 needs_haproxy = pytest.mark.skipif(
     haproxy_program() is None, reason="haproxy is not installed (Debian: haproxy)"

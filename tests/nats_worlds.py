@@ -4,15 +4,13 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any
 
 from demos.programs import free_ports
 from homeroom.adapters.nats_fabric import NatsFabric, NatsOptions
-from homeroom.adapters.nats_servers import NatsServer
 from homeroom.adapters.world_directory import WorldPlaces, make_world
 from homeroom.adapters.world_file import Stage, read_world
+from homeroom.provers.world_processes import FabricServer
 from homeroom.regions.world import Region, RegionNode, World
-from tests.databases import end_with_parent
 
 NOW_MS = time.time_ns() // 1_000_000
 """Certificates are made and looked at by the machine's clock, for the programs look at it too."""
@@ -36,13 +34,6 @@ def planned(**regions: tuple[str, ...]) -> World:
     )
 
 
-class Server(NatsServer):
-    """A server that ends when the tests are killed."""
-
-    def _how(self, log: IO[bytes]) -> dict[str, Any]:
-        return {**super()._how(log), "preexec_fn": end_with_parent}
-
-
 class NatsWorld:
     """A world in a directory, its servers, and fabrics of its nodes."""
 
@@ -50,7 +41,9 @@ class NatsWorld:
         self.places = WorldPlaces(path)
         first_port = free_ports(10 * len(plan.regions))
         self.world = make_world(path, plan, first_port, 1, NOW_MS)
-        self.servers = {name: Server(self.places.server(name)) for name in self.world.active()}
+        self.servers = {
+            name: FabricServer(self.places.server(name)) for name in self.world.active()
+        }
 
     def read_again(self) -> None:
         """Take what commands have written into the file of regions."""

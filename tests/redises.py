@@ -9,8 +9,8 @@ from typing import IO, Any
 import pytest
 import redis
 
-from demos.redises import RedisServer, redis_program
-from tests.databases import end_with_parent
+from homeroom.provers.programs import end_with_parent
+from homeroom.provers.redis_server import RedisServer, redis_program
 
 needs_redis = pytest.mark.skipif(
     redis_program() is None, reason="redis-server is not installed: apt-get install redis-server"

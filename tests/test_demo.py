@@ -9,9 +9,9 @@ import pytest
 from demos import saying
 from demos.crowd import Crowd, Program
 from demos.doors import Door
-from demos.redises import redis_program
 from homeroom.adapters.haproxy import haproxy_program
 from homeroom.errors import UnavailableError
+from homeroom.provers.redis_server import redis_program
 from tests.nats_worlds import free_ports
 
 LARGE = ["world_processes", "--once", "--share", "0.1"]

@@ -115,6 +115,27 @@ class ControlError(HomeroomError):
     """A change of definitions, keys or tenants makes no sense as things are; the message says why."""
 
 
+class TenantElsewhereError(HomeroomError):
+    """A tenant has nothing here: its events stay in another jurisdiction.
+
+    Parameters
+    ----------
+    tenant : which
+    regions : where it can be asked
+    """
+
+    def __init__(self, tenant: str, regions: tuple[str, ...]) -> None:
+        where = ", ".join(regions) or "none that is known"
+        super().__init__(
+            f"nothing of {tenant} is here, since its events stay in another jurisdiction; ask in its regions: {where}"
+        )
+        self.regions = regions
+
+
+class TenantLeftOutError(HomeroomError):
+    """A tenant is stated, and left out here."""
+
+
 class HomeElsewhereError(HomeroomError):
     """A fact was to be stated in a node that is not the home of its world.
 

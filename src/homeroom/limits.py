@@ -114,6 +114,9 @@ JOINED_SEGMENTS_MAX: Final = 8
 OUT_OF_PLACE_ROWS_MAX: Final = 512
 """Rows of a partition that may lie out of place when questions are asked, as long as they are few among all: a
 triangle takes some ten nanoseconds for each, and putting them in their places takes a tenth of a second."""
+DERIVED_ROWS_MAX: Final = 8_192
+"""Rows of a partition of which it is known that they were written to since questions worked something out of all: as
+long as there are no more, only these are looked at again."""
 
 # --- log -------------------------------------------------------------------------------------------------------
 HYBRID_AHEAD_MS_MAX: Final = 500
@@ -959,6 +962,10 @@ PROVING_QUESTIONS_MAX: Final = 10_000_000
 """Questions of one run: their times are settled before the first one, eight bytes each."""
 PROVING_PLACES_MAX: Final = 256
 """Places from which users ask in a plan of geography."""
+PROVING_REGIONS_MAX: Final = 8
+"""Regions of a plan of resilience: each is a node and its servers, on one machine."""
+PROVING_USERS_MAX: Final = 32
+"""Programs at each region of such a plan."""
 PROVING_RATE_ELSEWHERE_MAX: Final = 2_000.0
 """Requests a second to another machine, whoever owns it: more is a flood to whatever stands between."""
 PROVING_QUICK_LEARNERS: Final = 100_000

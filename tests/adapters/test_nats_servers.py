@@ -11,8 +11,9 @@ import pytest
 from homeroom.adapters.nats_servers import NatsServer, server_settings
 from homeroom.adapters.world_directory import activate, add_node, renew
 from homeroom.errors import SettingsError, SourceError
+from homeroom.provers.world_processes import FabricServer
 from homeroom.regions.world import RegionState
-from tests.nats_worlds import NOW_MS, NatsWorld, Server, planned, running
+from tests.nats_worlds import NOW_MS, NatsWorld, planned, running
 
 WAIT_S = 15
 
@@ -36,7 +37,7 @@ def carries(one, other, to):
 def test_a_region_that_is_added_is_found_by_servers_that_run(tmp_path):
     with running(tmp_path / "w", with_one_ready(north=("ada",), south=("bob",), west=())) as world:
         world.world = activate(tmp_path / "w", "west", NOW_MS)
-        server = Server(world.places.server("west"))
+        server = FabricServer(world.places.server("west"))
         ada, west = world.fabric("ada"), world.fabric("west-1")
         try:
             server.start()

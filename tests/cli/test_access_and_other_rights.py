@@ -104,6 +104,17 @@ def test_a_tenant_is_pinned_and_opened(place, capsys):
     ran(capsys, "tenant", "open", "nobody", "--data", place, status=2)
 
 
+def test_a_tenant_is_added_with_events_that_stay_and_keeps_them_so(place, capsys):
+    ran(capsys, "tenant", "add", "acme", "--jurisdiction", "eu", "--pin-events", "--data", place)
+    shown = "acme\tpinned to jurisdiction eu, with its events\nmain\topen\n"
+    assert ran(capsys, "tenant", "list", "--data", place) == shown
+    ran(capsys, "tenant", "open", "acme", "--data", place, status=2)
+    ran(capsys, "tenant", "pin", "acme", "--jurisdiction", "us", "--data", place, status=2)
+    ran(capsys, "tenant", "add", "acme", "--data", place, status=2)
+    ran(capsys, "tenant", "add", "late", "--pin-events", "--data", place, status=2)
+    assert ran(capsys, "tenant", "list", "--data", place) == shown
+
+
 def test_where_learners_live_is_refused_where_nothing_could_go_there(place, capsys):
     ran(capsys, "tenant", "homes", "main", "--default", "eu", "--data", place, status=2)
     assert ran(capsys, "tenant", "homes", "main", "--data", place) == "nobody\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from homeroom.cli import main, status
-from homeroom.provers import running
+from homeroom.provers import load, running
 from homeroom.provers.years import SHIPPED
 from homeroom.proving import year
 from homeroom.proving.criteria import Comparison, Criterion, Measured, judge
@@ -51,7 +51,7 @@ def test_a_number_of_learners_is_judged_by_the_plan_for_as_many(
     learners, plan, capsys, monkeypatch
 ):
     ran = []
-    monkeypatch.setattr(running, "check_disk", lambda *_: None)
+    monkeypatch.setattr(load, "check_disk", lambda *_: None)
     monkeypatch.setattr(
         running, "run_plan", lambda one, how: ran.append(how.sizes(one)) or results(one.name, 50)
     )
@@ -82,7 +82,7 @@ def test_an_interrupted_run_is_the_last_one(capsys, monkeypatch):
     ("arguments", "said"),
     [
         (["geography"], "geography is not there yet"),
-        (["resilience"], "resilience is not there yet"),
+        (["resilience", "--target", "embedded"], "not to the target embedded"),
         (["all"], "is not there yet"),
         (["load", "--target", "http://10.1.1.1:80"], "say --i-own-this-target 10.1.1.1"),
         (["load", "--target", "processes", "--quick"], "cannot be loaded yet"),

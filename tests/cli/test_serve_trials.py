@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
+from homeroom.provers.networks import why_not
 from tests.tree import ROOT
 from tests.trials.clients import Fate, Ledger
-from tests.trials.network import why_not
 from tests.trials.plan import Kind, drawn
 
 WHY_NOT = why_not()

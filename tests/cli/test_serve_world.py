@@ -12,9 +12,10 @@ import httpx
 import pytest
 
 from homeroom.cli import main, status
+from homeroom.provers.programs import end_with_parent
+from homeroom.provers.world_processes import FabricServer
 from tests.adapters.test_nats_servers import with_one_ready
-from tests.databases import end_with_parent
-from tests.nats_worlds import Server, running
+from tests.nats_worlds import running
 
 # A process takes seconds to import what a node is made of.
 pytestmark = pytest.mark.slow
@@ -159,7 +160,7 @@ def a_node_that_hangs_is_waited_for_by_nobody(nodes):
 def a_region_is_added_while_all_of_this_runs(nodes, place):
     assert main(["world", "add", place, "west"]) == status.CLEAN
     nodes.world.read_again()
-    nodes.world.servers["west"] = server = Server(nodes.world.places.server("west"))
+    nodes.world.servers["west"] = server = FabricServer(nodes.world.places.server("west"))
     nodes.stack.callback(server.kill)
     server.start()
     assert main(["world", "join", place, "west-1"]) == status.CLEAN

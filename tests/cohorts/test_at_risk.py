@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homeroom.cohorts.answers import SUPPRESSED, AtRiskAnswer
+from homeroom.cohorts.answers import SUPPRESSED, AtRiskAnswer, Source
+from homeroom.cohorts.ask import ask
 from homeroom.cohorts.questions import AtRisk, Condition, parse_question
 from homeroom.cohorts.questions.definitions import parse_definitions
 from homeroom.errors import QuestionError
@@ -22,6 +23,7 @@ from tests.examples import examples
 from tests.oracle import Event, instant_ms
 from tests.oracle.at_risk import at_risk
 from tests.oracle.draw import PLACES, Case
+from tests.state.plain import batch_of, draw_facts, fresh_state
 
 pytestmark = needs_reading
 
@@ -166,6 +168,28 @@ def test_a_directory_loaded_in_steps_answers_the_same(data, case):
         opened = hr.open(place)
         for _ in range(3):
             check(opened, case, data.draw(risk_questions(case)))
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/Los_Angeles"])
+def test_what_is_kept_between_two_answers_is_brought_up_to_date(rng, zone):
+    """A state that is asked after every few facts answers as one that was given all of them at once."""
+    facts = draw_facts(rng, 900, learners=150)
+    walked, questions = fresh_state(zone), [AtRisk(weeks=0), AtRisk(weeks=3), AtRisk(weeks=0)]
+    for end in range(60, len(facts) + 1, 60):
+        walked.fold(batch_of(facts[end - 60 : end], walked.dictionaries))
+        if end % 300 == 0:
+            walked.settle()
+        at_once = fresh_state(zone)
+        at_once.fold(batch_of(facts[:end], at_once.dictionaries))
+        newest = at_once.time_range_ms
+        assert newest is not None
+        past = dt.datetime.fromtimestamp(newest[1] // 1_000 - 20 * 86_400, dt.UTC)
+        questions[2] = AtRisk(weeks=0, as_of=past)
+        for question in questions:
+            for state in (walked, at_once):
+                state.seal()
+            found, expected = (ask(one, question, Source()) for one in (walked, at_once))
+            assert found.to_json() == expected.to_json()
 
 
 # --- worked out by hand ------------------------------------------------------------------------------------------

@@ -18,6 +18,8 @@ from homeroom.log.control import (
     read_changes,
     write_changes,
 )
+from homeroom.log.cuts import HistoryCut, HistoryKept
+from homeroom.log.members import MemberJoined
 
 COHORT = DefinitionKind.COHORT
 
@@ -167,3 +169,44 @@ def test_a_damaged_entry_is_an_entry_error(content):
 def test_the_newest_key_of_a_name_comes_first():
     control = folded(TENANT, key(), key("bbbbbbbb", owner="aaaaaaaa"))
     assert [one.prefix for one in control.keys_named("loader")] == ["bbbbbbbb", "aaaaaaaa"]
+
+
+STAYING = TenantPut(name="acme", jurisdiction="eu", pins_events=True)
+
+
+@pytest.mark.parametrize(
+    ("fact", "message"),
+    [
+        (TenantPut(name="new", pins_events=True), "say in which"),
+        (TenantPut(name="main", jurisdiction="eu", pins_events=True), "go to every node"),
+        (TenantPut(name="acme", jurisdiction="eu"), "stay in eu"),
+        (TenantPut(name="acme", jurisdiction="us", pins_events=True), "stay in eu for good"),
+        (HistoryKept(tenant="acme", days=30), "its history cannot be cut yet"),
+        (HistoryCut(tenant="acme", day=9), "its history cannot be cut yet"),
+    ],
+)
+def test_where_events_stay_is_said_once_and_for_good(fact, message):
+    control = folded(TENANT, STAYING)
+    with pytest.raises(ControlError, match=message):
+        control.check(fact)
+
+
+def test_events_stay_where_they_stay_whatever_is_stated_of_their_tenant_later():
+    later = TenantPut(name="acme", jurisdiction="us", timezone="Europe/Oslo")
+    control = folded(STAYING).folded(Change(fact=later, author="a former home", at_ms=1), 2)
+    terms = control.tenants["acme"]
+    assert (terms.jurisdiction, terms.pins_events, terms.timezone) == ("eu", True, "Europe/Oslo")
+
+
+def test_a_tenant_whose_events_stay_is_elsewhere_at_nodes_of_other_jurisdictions():
+    nodes = (("a", "us"), ("b", "eu"))
+    joined = [
+        MemberJoined(
+            node=name, region=f"{law}-1", jurisdiction=law, key="ed25519:" + "A" * 43 + "="
+        )
+        for name, law in nodes
+    ]
+    control = folded(TENANT, STAYING, *joined)
+    assert [control.is_elsewhere("acme", node) for node in ("a", "b", "c")] == [True, False, True]
+    assert not control.is_elsewhere("main", "a")
+    assert control.regions_of("acme") == ("eu-1",)

@@ -13,8 +13,10 @@ def test_the_stream_of_what_is_sealed_for_a_jurisdiction_is_one_and_says_for_whi
     stream = Stream.sealed_for("eu")
     assert stream is Stream("sealed-eu") is Stream.sealed_for("eu")
     assert (stream.home, stream.is_shared, str(stream)) == ("eu", False, "sealed-eu")
-    assert [*Stream] == [Stream.CONTROL, Stream.ANALYTIC, Stream.DOCUMENT]
-    assert [one.is_shared for one in Stream] == [True, True, False]
+    assert [*Stream] == [Stream.CONTROL, Stream.ANALYTIC, Stream.PINNED, Stream.DOCUMENT]
+    assert [one.is_shared for one in Stream] == [True, True, False, False]
+    assert [one.has_events for one in (*Stream, stream)] == [False, True, True, False, False]
+    assert [one.has_documents for one in (*Stream, stream)] == [False, False, False, True, True]
     assert {one.home for one in Stream} == {""}
 
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from homeroom.clock import HybridClock
-from homeroom.errors import KeyFileError
+from homeroom.errors import KeyFileError, TenantElsewhereError
 from homeroom.events.dictionary import Dictionaries
 from homeroom.events.door import Door
 from homeroom.events.sent import Form, SentBatch
@@ -298,3 +298,41 @@ def test_a_tenant_that_cannot_be_made_for_want_of_its_key_is_left_out_and_others
     assert (folding.troubles, sorted(folding.tenants)) == ({}, ["main"])
     assert folding.tenants["main"].state.unsealed_events == 1
     assert folding.applied == node.folding.applied
+
+
+def test_events_that_stay_have_a_stream_of_their_own_and_count_in_no_other():
+    node = Node()
+    node.tenant("acme", jurisdiction="eu", pins_events=True)
+    node.send(event(1), event(2), tenant="acme")
+    node.send(event(3))
+    streams = [entry.origin.stream for entry in node.entries if entry.origin.stream.has_events]
+    assert streams == [Stream.PINNED, Stream.ANALYTIC]
+    events = [state_of(node.folding, name).events for name in ("acme", "main")]
+    assert events == [2, 1]
+    staying, other = (one for one in node.entries if one.origin.stream.has_events)
+    for entry, stream in ((staying, Stream.ANALYTIC), (other, Stream.PINNED)):
+        origin = Origin("astray", "b" * 32, stream)
+        astray = make_entry(origin, Head(), (entry.hybrid, entry.epoch), entry.payload, bytes)
+        node.folding.fold([astray])
+        assert "not the one they belong to" in node.folding.alarms[origin].told(origin)
+        assert node.folding.applied[origin] == 1
+    assert [state_of(node.folding, name).events for name in ("acme", "main")] == events
+
+
+def test_of_a_tenant_that_is_elsewhere_nothing_is_made_until_it_is_here():
+    where = {"law": "us"}
+
+    def make(name, control):
+        if name == "acme" and where["law"] != control.tenants[name].jurisdiction:
+            raise TenantElsewhereError(name, ("eu-1",))
+        return fresh_tenant(name, control)
+
+    node = Node()
+    node.tenant("acme", jurisdiction="eu", pins_events=True)
+    folding = Folding({}, make)
+    folding.fold(node.entries)
+    assert (sorted(folding.tenants), folding.elsewhere, folding.refused) == (["main"], {"acme"}, {})
+    where["law"] = "eu"
+    node.state(TenantPut(name="main", timezone="Europe/Oslo"))
+    folding.fold(node.entries)
+    assert (sorted(folding.tenants), folding.elsewhere) == (["acme", "main"], set())

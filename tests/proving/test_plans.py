@@ -29,8 +29,8 @@ RESILIENCE = """
 test = "resilience"
 name = "own"
 learners = 500
-seconds = 2.0
-questions_per_second = 600.0
+seconds = 20.0
+questions_per_second = 60.0
 faults = ["region"]
 [[criteria]]
 measure = "failover_s"
@@ -51,8 +51,9 @@ def test_the_shipped_plans_ask_what_is_to_be_proven():
         "≥ 15,600,000 a minute",
     ]
     assert asked["geography"] == ["< 50 ms", "< 80 ms", "< 100 ms"]
-    assert asked["resilience"] == ["< 10 s", "< 30 s", "≤ 0 count"]
-    assert found["resilience"].faults == plans.FAULTS
+    assert asked["resilience"] == ["< 10 s (aim 8)", "< 30 s (aim 10)", "≤ 0 count"]
+    faults = [one.name for one in found["resilience"].faults]
+    assert faults[:4] == ["region", "database", "caches", "partition"]
 
 
 def test_each_test_has_a_plan_of_its_own_kind():
@@ -85,7 +86,14 @@ def test_each_test_has_a_plan_of_its_own_kind():
             "three sizes or more, and growth has 1",
         ),
         (RESILIENCE.replace('["region"]', '["regions"]'), "there is region"),
-        (RESILIENCE.replace('["region"]', '["meteorite"]'), "there is region, database"),
+        (RESILIENCE.replace('["region"]', '["meteorite"]'), "there is region, pause"),
+        (RESILIENCE.replace('["region"]', "[]"), "without faults proves nothing"),
+        (RESILIENCE.replace('["region"]', '["region", "region"]'), "stands there twice"),
+        (RESILIENCE.replace('["region"]', '["caches"]'), "none of the faults caches gives it"),
+        (RESILIENCE.replace("below = 10", "below = 12"), "region is over after 12 s"),
+        (RESILIENCE + 'of = "pause"\n', "failover_s of pause cannot be measured"),
+        (RESILIENCE.replace("= 20.0", "= 11.0"), "these faults last 12 s"),
+        (RESILIENCE + "[quick]\nseconds = 5.0\n", "and seconds == 5"),
         (GEOGRAPHY.split("[users")[0], "users at 0 places"),
         (GEOGRAPHY + '[[criteria]]\nmeasure = "p99_ms"\nof = "mars"\nbelow = 9\n', "no users"),
         (GEOGRAPHY + '[[criteria]]\nmeasure = "p99_ms"\nbelow = 8\n', "is impossible"),

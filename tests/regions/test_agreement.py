@@ -1,9 +1,11 @@
 """Fingerprints of equal vectors are compared, a difference is told, and so is that nothing was compared."""
 
+import msgspec
+
 from homeroom import limits
 from homeroom.regions.agreement import Agreement
 from homeroom.regions.messages import Compared
-from homeroom.regions.steps import Trouble
+from homeroom.regions.steps import Agreed, Trouble
 
 MINE = Compared(5, b"vector", 1, "aa")
 
@@ -47,3 +49,18 @@ def test_few_checks_are_kept():
         agreement.theirs("far", Compared(check, b"vector", 1, "aa"), check)
         agreement.mine(Compared(check, b"vector", 1, "aa"), check)
         agreement.check_invariants()
+
+
+def test_events_that_stay_are_compared_where_both_have_folded_the_same_of_them():
+    agreement = Agreement(0)
+    staying = msgspec.structs.replace(MINE, pinned_applied=b"here", pinned="cc")
+    agreement.mine(staying, 1)
+    assert not agreement.theirs("elsewhere", MINE, 2)
+    assert not agreement.theirs("late", msgspec.structs.replace(staying, pinned_applied=b"x"), 3)
+    assert agreement.pinned_comparisons == 0
+    (alarm,) = agreement.theirs("near", msgspec.structs.replace(staying, pinned="dd"), 4)
+    assert (alarm.trouble, alarm.node) == (Trouble.DIVERGED, "near")
+    assert "the same pinned events" in alarm.why
+    assert agreement.theirs("near", staying, 5) == [Agreed("near")]
+    assert not agreement.theirs("near", staying, 6)
+    assert agreement.pinned_comparisons == 3

@@ -19,6 +19,7 @@ from homeroom.log.members import (
     MemberJoined,
 )
 from homeroom.regions.steps import Level
+from homeroom.running.looks import Looks
 from homeroom.running.node import RunningNode
 from homeroom.running.verifying import verify_directory
 from tests.backups import T0, backed_up, opened
@@ -283,6 +284,19 @@ def test_where_there_is_no_other_region_remote_is_refused_before_anything_is_wri
     assert isinstance(refused, Refused)
     assert not is_repeat
     assert level is Level.ALL
+
+
+def test_a_node_whose_log_has_failed_sends_clients_elsewhere_and_does_not_say_that_it_is_alone(
+    world,
+):
+    async def work(world):
+        node = world.nodes["a"]
+        # So a node looks, to whoever asks, from the moment in which its log fails until it has opened again.
+        node.belonging.looks = Looks()
+        refused, _ = await node.offer_held("main", "key", a_batch("b1", 1), Level.REMOTE)
+        return refused.refusal
+
+    assert world(work, "a", "b") is Refusal.UNAVAILABLE
 
 
 def test_the_whole_world_is_made_to_wait_and_let_go_again_while_it_runs(world):

@@ -15,9 +15,9 @@ from tests.running.nodes import batch, event, now_ms, on, running
 from tests.running.worlds import active, send
 
 
-def spoil(node):
+def spoil(node, tenant=MAIN):
     """Have a learner active on another day too; return where, and who."""
-    with node._live.held(MAIN) as one:
+    with node._live.held(tenant) as one:
         number, partition = next(
             (n, p) for n, p in enumerate(one.state.learners.partitions) if p.rows
         )

@@ -8,8 +8,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.databases import end_with_parent
-from tests.trials.network import inside, why_not
+from homeroom.provers.networks import inside, why_not
+from homeroom.provers.programs import end_with_parent
 from tests.trials.plan import destroyed_unheard, drawn, long_partition
 
 _PLANS = {"drawn": drawn, "long": long_partition, "unheard": destroyed_unheard}

@@ -4,19 +4,20 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
-from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import TYPE_CHECKING
 
-from homeroom.adapters.nats_servers import NatsServer
 from homeroom.adapters.world_directory import WorldPlaces, make_world
+from homeroom.provers.networks import Network, address_of
+from homeroom.provers.programs import HOMEROOM, end_with_parent
+from homeroom.provers.world_processes import FabricServer
 from homeroom.regions.world import Region, RegionNode, World
-from tests.databases import end_with_parent
 from tests.nats_worlds import NOW_MS
-from tests.trials.network import Network, address_of
 from tests.trials.plan import NODES, Fault, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 __all__ = ["Machines"]
 
@@ -31,20 +32,6 @@ events_burst = 10000000
 wait_seconds = 4.0
 """
 _SLOW_KILOBITS = 128
-HOMEROOM = (sys.executable, "-m", "homeroom")
-
-
-class _Server(NatsServer):
-    def __init__(self, folder: Path, enter: Sequence[str]) -> None:
-        super().__init__(folder)
-        self._enter = enter
-
-    def _begin(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        command = [*self._enter, *self._command()]
-        return subprocess.Popen(command, **self._how(log))
-
-    def _how(self, log: IO[bytes]) -> dict[str, Any]:
-        return {**super()._how(log), "preexec_fn": end_with_parent}
 
 
 class Machines:
@@ -62,7 +49,7 @@ class Machines:
         self._world = make_world(folder / "world", _planned(), 18_000, 1, NOW_MS)
         self._nodes: dict[str, subprocess.Popen[bytes]] = {}
         self._servers = {
-            region: _Server(self._places.server(region), self._network.enter(region))
+            region: FabricServer(self._places.server(region), self._network.enter(region))
             for region in NODES
         }
         nodes, servers, network = self._signal_node, self._signal_server, self._network

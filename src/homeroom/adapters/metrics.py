@@ -21,6 +21,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from homeroom.cohorts.live import CheckStatus, Status, TrafficStatus, WorldStatus
+from homeroom.log.origins import Stream
 from homeroom.traffic.caching.counted import CacheStatus
 from homeroom.traffic.overload.admission import OverloadStatus
 from homeroom.traffic.overload.kinds import Kind
@@ -55,6 +56,8 @@ NAMES: Final = {
     "homeroom_admission_queued": "by class, requests that wait to be let in",
     "homeroom_admission_shed_total": "by class, requests that were told to come again since more came than can be done",
     "homeroom_up": "1 while the node is ready, 0 while it is not",
+    "homeroom_troubles": "what the node says is wrong with it: /health/ready and /v1/status say what",
+    "homeroom_unfolded_entries": "entries with events that are durable here and in no answer yet",
     "homeroom_checked_entries": "entries of the log that were read again since the last round of that began",
     "homeroom_checked_files": "files of history and state that were read again since then",
     "homeroom_checked_timestamp_seconds": "when all was read again last, in seconds since 1970 UTC; 0 is never",
@@ -123,6 +126,7 @@ class Metrics(Collector):
         self._batches: Tally[str] = Tally()
         self._limited: Tally[str] = Tally()
         self._is_up = False
+        self._troubles = self._unfolded = 0
         self.admission: Callable[[], Mapping[Kind, OverloadStatus]] = dict
         self._epoch = self._cut = 0
         self._lost = self._conflicts = 0
@@ -166,7 +170,12 @@ class Metrics(Collector):
 
     def page(self, status: Status, traffic: TrafficStatus | None = None) -> bytes:
         """Return all metrics as text, with how the node is now, and in a world where requests go."""
-        self._is_up = status.is_ready
+        self._is_up, self._troubles = status.is_ready, len(status.troubles)
+        self._unfolded = sum(
+            max(number - status.applied[origin], 0)
+            for origin, number in status.held.items()
+            if origin.stream is Stream.ANALYTIC
+        )
         self._epoch, self._cut = status.epoch, status.cut_events
         self._lost, self._conflicts = status.lost_of_all, status.record_conflicts
         self._checked, self._world = status.checked, status.world
@@ -188,6 +197,8 @@ class Metrics(Collector):
             yield from _of_caches(self.caches())
         yield from _of_admission(self.admission())
         yield _gauge("homeroom_up", int(self._is_up))
+        yield _gauge("homeroom_troubles", self._troubles)
+        yield _gauge("homeroom_unfolded_entries", self._unfolded)
         yield _gauge("homeroom_epoch", self._epoch)
         yield _gauge("homeroom_erased_events_cut", self._cut)
         yield _gauge("homeroom_events_lost", self._lost)

@@ -10,6 +10,7 @@ from homeroom.cli import status
 from homeroom.cli.output import STDOUT, json_option, write_json
 
 if TYPE_CHECKING:
+    from homeroom.provers.outcome import Proving
     from homeroom.proving.plans import GeographyPlan, LoadPlan, ResiliencePlan
     from homeroom.proving.regressions import Regression
     from homeroom.proving.results import Results
@@ -37,9 +38,8 @@ _TESTS = ("load", "geography", "resilience", "all", "year")
 @click.option(
     "--target",
     metavar="URL|embedded|processes",
-    default="embedded",
-    show_default=True,
-    help="What is loaded: a node of this process, processes of this machine, or a node that runs.",
+    help="What is loaded: nodes of this process, processes of this machine, or a node that runs.  [default: processes "
+    "of resilience, embedded of the others]",
 )
 @click.option(
     "--i-own-this-target",
@@ -73,39 +73,47 @@ def command(**flags: Any) -> int:  # noqa: ANN401 - click passes what the option
     """Run plans of the proving ground; each criterion ends in pass or fail, with the figure and its margin.
 
     ``load`` analyses learners over and over while their events arrive and questions are asked, and compares answers
-    with an independent computation. ``geography`` and ``resilience`` are not there yet. What cannot be run is refused
-    before anything starts. Ctrl-C ends a run with what was measured until then, which is partial and has not passed.
-    A run that is worse than the runs before it in the same report fails too. ``year`` runs nothing: it models how
-    available a year of regions is, and what would reach five nines.
+    with an independent computation. ``geography`` is not there yet. ``resilience`` does faults to a world of processes
+    under load, and accounts for every event afterwards. What cannot be run is refused before anything starts. Ctrl-C
+    ends a run with what was measured until then, which is partial and has not passed. A run that is worse than the runs
+    before it in the same report fails too. ``year`` runs nothing: it models how available a year of regions is, and
+    what would reach five nines.
     """
     if flags["test"] == "year":
         return _year(flags)
     from homeroom.provers.pages import leave_pages
-    from homeroom.provers.running import Proving, check, run_plan
-    from homeroom.proving.targets import parse_target
+    from homeroom.provers.running import check, run_plan
 
-    how = Proving(
-        target=parse_target(flags["target"], flags["owned"]),
-        report=flags["report"],
-        is_quick=flags["quick"],
-        learners=flags["learners"],
-        say=lambda text: click.echo(f"prove: {text}", err=True),
-    )
     plans = _plans(flags["test"], flags["plan_file"], flags["learners"])
+    runs = [(check(plan, how), how) for plan in plans for how in [_how(plan.test, flags)]]
     found: list[Results] = []
-    for plan in [check(plan, how) for plan in plans]:
+    for plan, how in runs:
         found.append(run_plan(plan, how))
         if flags["json_target"] != STDOUT:
             _show(found[-1])
         if found[-1].is_partial:
             break
-    worse = _compare(how.report, found, flags)
-    leave_pages(how.report, found, worse, _again(flags))
+    worse = _compare(flags["report"], found, flags)
+    leave_pages(flags["report"], found, worse, _again(flags))
     if flags["json_target"]:
         write_json({"results": [one.to_json() for one in found]}, flags["json_target"])
     if found[-1].is_partial:
         return status.INTERRUPTED
     return status.CLEAN if all(one.has_passed for one in found) and not worse else status.WRONG
+
+
+def _how(test: str, flags: dict[str, Any]) -> "Proving":
+    """Return how a test is run."""
+    from homeroom.provers.outcome import Proving
+    from homeroom.proving.targets import own_target, parse_target
+
+    return Proving(
+        target=parse_target(flags["target"] or own_target(test), flags["owned"]),
+        report=flags["report"],
+        is_quick=flags["quick"],
+        learners=flags["learners"],
+        say=lambda text: click.echo(f"prove: {text}", err=True),
+    )
 
 
 def _compare(report: Path, found: list["Results"], flags: dict[str, Any]) -> list["Regression"]:

@@ -30,7 +30,45 @@ def list_(directory: str) -> None:
     control = control_of_directory(Path(directory), system_clock.now_ms)
     for name, one in sorted(control.tenants.items()):
         where = [*one.regions, *([f"jurisdiction {one.jurisdiction}"] if one.jurisdiction else [])]
-        click.echo(f"{name}\t{'pinned to ' + ', '.join(where) if where else 'open'}")
+        told = "pinned to " + ", ".join(where) if where else "open"
+        click.echo(f"{name}\t{told}{', with its events' if one.pins_events else ''}")
+
+
+@command.command()
+@click.argument("name")
+@data_option
+@click.option(
+    "--timezone", default="UTC", show_default=True, help="IANA name of the zone of its days."
+)
+@click.option("--jurisdiction", default="", help="The jurisdiction whose regions take its data.")
+@click.option(
+    "--pin-events",
+    is_flag=True,
+    help="Its events go to nodes of that jurisdiction alone, for good.",
+)
+def add(
+    name: str,
+    directory: str,
+    timezone: str,
+    jurisdiction: str,
+    pin_events: bool,  # noqa: FBT001 - an option of the command
+) -> None:
+    """Have a tenant NAME, which is not there yet: open, or pinned to a jurisdiction, or with its events too.
+
+    Its key is drawn here, and is to be copied to all nodes that are to have it before they can take anything of it.
+    """
+    from homeroom.log.control import TenantPut
+    from homeroom.running.stating import change_directory, control_of_directory
+
+    path = Path(directory)
+    if pin_events and not jurisdiction:
+        raise click.UsageError("--pin-events wants a --jurisdiction in which the events stay")
+    if name in control_of_directory(path, system_clock.now_ms).tenants:
+        raise ControlError(f"there is a tenant {name!r} already")
+    fact = TenantPut(
+        name=name, timezone=timezone, jurisdiction=jurisdiction, pins_events=pin_events
+    )
+    change_directory(path, fact, system_clock.now_ms)
 
 
 @command.command()
@@ -137,6 +175,7 @@ def _put(name: str, directory: str, regions: tuple[str, ...], jurisdiction: str)
         timezone=before.timezone,
         regions=regions,
         jurisdiction=jurisdiction,
+        pins_events=before.pins_events,
         suppress_below=before.suppress_below,
     )
     change_directory(path, fact, system_clock.now_ms)

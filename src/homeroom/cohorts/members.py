@@ -7,19 +7,22 @@ anew after that and never kept.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from homeroom.cohorts.kernels import members as kernels
-from homeroom.events.model import Int8s, UInt64s
+from homeroom.events.model import Int8s, Int64s, UInt64s
 from homeroom.events.texts import sealed
 from homeroom.state.table import NO_DAY, Partition, SubjectTable
 
-__all__ = ["NOBODY", "Members", "existing", "members_of", "pack", "unpack"]
+__all__ = ["NOBODY", "Members", "existing", "members_of", "pack", "patterns_in", "unpack"]
 
 NOBODY: UInt64s = sealed(np.empty(0, np.uint64))
 """The words of a partition without rows."""
+_PATTERNS: Final = 1 << 12
+"""Places of the table of patterns to begin with: 64 kB, which stays in the second-level cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +100,25 @@ def existing(table: SubjectTable, day: int) -> Members:
         return sealed(words)
 
     return members_of(table, choose)
+
+
+def patterns_in(sets: Sequence[Members], number: int) -> tuple[UInt64s, Int64s]:
+    """Return in which sets the rows of a partition are, and how many are in just these.
+
+    Bit s of a pattern (uint64, each once, none of them 0) stands for set s, of up to 64; counts are int64.
+    """
+    assert len(sets) <= 64, "a pattern is one word"
+    words = sealed(np.array([one.words[number] for one in sets], np.uint64))
+    keys, counts = _empty_table(_PATTERNS)
+    word, taken = kernels.count_patterns(words, (0, 0), keys, counts)
+    while word < words.shape[1]:
+        larger = _empty_table(2 * len(keys))
+        kernels.move_patterns(keys, counts, *larger)
+        keys, counts = larger
+        word, taken = kernels.count_patterns(words, (word, taken), keys, counts)
+    found = keys != 0
+    return keys[found], counts[found]
+
+
+def _empty_table(room: int) -> tuple[UInt64s, Int64s]:
+    return np.zeros(room, np.uint64), np.zeros(room, np.int64)

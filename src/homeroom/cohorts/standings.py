@@ -13,12 +13,12 @@ import numpy.typing as npt
 
 from homeroom.cohorts.kernels import risk as kernels
 from homeroom.cohorts.kernels.risk import REVOKED_SAID
-from homeroom.cohorts.matching import event_mask
 from homeroom.events.columns import EVENT_COLUMNS, Column
 from homeroom.events.model import STANDINGS, Int8s, Int64s, UInt64s
 from homeroom.events.texts import sealed
 from homeroom.state.fold import PARTITION_SHIFT
 from homeroom.state.history import Segment
+from homeroom.state.places import are_in
 from homeroom.state.running import Run
 from homeroom.state.standing import (
     COMPLETED,
@@ -87,32 +87,30 @@ class _Said:
 
 
 def _said_in(segment: Segment, state: State, end_ms: int) -> _Said:
-    standings = segment.columns.get("standing")
-    places = np.empty(0, np.int64)
-    if standings is not None:
-        says = (standings != 0) & (segment.columns["course"] >= 0)
-        says &= segment.columns["time_ms"] < end_ms
-        seen = event_mask(segment, 0, len(segment), ())
-        if seen is not None:
-            says &= seen != 0
-        places = np.flatnonzero(says)
-    subjects = np.searchsorted(segment.offsets, places, side="right") - 1
-    courses = segment.columns["course"][places]
-    results = {}
-    for name in RESULTS:
-        column = segment.columns.get(name)
-        dtype, absent = EVENT_COLUMNS[name]
-        results[name] = np.full(len(places), absent, dtype) if column is None else column[places]
+    places, subjects = segment.standings
+    counts = ~are_in(segment.hidden, places)
+    if end_ms < _LATER:
+        counts &= _picked(segment, "time_ms", places) < end_ms
+    places, subjects = places[counts], subjects[counts]
+    courses = _picked(segment, "course", places)
     return _Said(
         keys=enrolment_keys(
             segment.key_hi[subjects],
             segment.key_lo[subjects],
             state.dictionaries.course.hashes.hi[courses],
         ),
-        time_ms=segment.columns["time_ms"][places],
-        said=np.empty(0, np.uint8) if standings is None else standings[places],
-        results=results,
+        time_ms=_picked(segment, "time_ms", places),
+        said=_picked(segment, "standing", places),
+        results={name: _picked(segment, name, places) for name in RESULTS},
     )
+
+
+def _picked(segment: Segment, name: str, places: Int64s) -> Column:
+    """Return what some events have in a column, as absent where the segment does not have it."""
+    if len(places) and name in segment.columns:
+        return segment.pick(name, places)
+    dtype, absent = EVENT_COLUMNS[name]
+    return np.full(len(places), absent, dtype)
 
 
 def table_as_of(table: SubjectTable, batch: StandingBatch, run: Run) -> SubjectTable:
@@ -141,7 +139,7 @@ def all_changes(state: State, table: SubjectTable) -> list[Changes]:
     """Return by partition of a table of enrolments what history says; kept until the rows change."""
     parts = table.partitions
     asked = [number for number, part in enumerate(parts) if part.rows]
-    missing = [number for number in asked if not parts[number].holds(_CHANGES)]
+    missing = [number for number in asked if not parts[number].derived_rows.holds(_CHANGES, None)]
     if missing:
         batch = standing_history(state, _LATER)
 

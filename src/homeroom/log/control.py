@@ -107,6 +107,7 @@ class TenantPut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
     name : of the tenant
     timezone : IANA name of the zone in which its days are cut
     regions, jurisdiction : of a pinned tenant where its events are accepted; an open tenant has neither
+    pins_events : whether its events go to the nodes of that jurisdiction alone; said when it is stated first, for good
     suppress_below : whoever may not see persons is told no count from 1 up to this, excluded
     """
 
@@ -114,6 +115,7 @@ class TenantPut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
     timezone: str = "UTC"
     regions: tuple[str, ...] = ()
     jurisdiction: str = ""
+    pins_events: bool = False
     suppress_below: int = limits.SUPPRESS_BELOW
 
 
@@ -231,6 +233,7 @@ class Tenant:
     regions: tuple[str, ...]
     suppress_below: int
     jurisdiction: str = ""
+    pins_events: bool = False
     verbs: str = ""
     keep_days: int = 0
 
@@ -311,6 +314,25 @@ class Control:
         is_pinned = terms is None or terms.regions or terms.jurisdiction
         return None if is_pinned else self.homes.get(tenant)
 
+    def pins_events(self, tenant: str) -> bool:
+        """Say whether a tenant's events go to the nodes of its jurisdiction alone."""
+        terms = self.tenants.get(tenant)
+        return terms is not None and terms.pins_events
+
+    def is_elsewhere(self, tenant: str, node: str) -> bool:
+        """Say whether a node of a world has nothing of a tenant, because its events stay in another jurisdiction."""
+        terms = self.tenants.get(tenant)
+        if terms is None or not terms.pins_events:
+            return False
+        return self.members.jurisdictions.get(node) != terms.jurisdiction
+
+    def regions_of(self, tenant: str) -> tuple[str, ...]:
+        """Return the regions in which a pinned tenant's data are; those of its jurisdiction are those of its nodes."""
+        terms = self.tenants[tenant]
+        nodes = self.members.nodes.values()
+        known = {one.region for one in nodes if one.jurisdiction == terms.jurisdiction}
+        return terms.regions or tuple(sorted(known))
+
     def purposes(self, tenant: str) -> Mapping[str, Need]:
         """Return what each purpose of a tenant needs."""
         return self.compliance.get(tenant, _NOTHING_STATED).purposes
@@ -332,6 +354,7 @@ class Control:
             case TenantPut():
                 check_count("tenants", len({*self.tenants, fact.name}), limits.TENANTS_MAX)
                 check_name("tenant", fact.name)
+                self._check_pinned(fact)
             case KeyCreated():
                 self._check_key(fact)
             case KeyRevoked():
@@ -345,6 +368,27 @@ class Control:
                 self._check_small(fact)
             case _:
                 self._check_part(fact)
+
+    def _check_pinned(self, fact: TenantPut) -> None:
+        """Refuse what would have events go where they were said not to, or stay where they have gone already."""
+        before = self.tenants.get(fact.name)
+        if fact.pins_events and not fact.jurisdiction:
+            raise ControlError(
+                f"the events of {fact.name!r} are to stay in a jurisdiction; say in which"
+            )
+        if before is None:
+            return
+        if fact.pins_events != before.pins_events:
+            where = f"stay in {before.jurisdiction}" if before.pins_events else "go to every node"
+            raise ControlError(
+                f"events of {fact.name!r} {where}, which was said when it was stated first and is so for good; state a "
+                f"tenant of another name"
+            )
+        if fact.pins_events and fact.jurisdiction != before.jurisdiction:
+            raise ControlError(
+                f"events of {fact.name!r} stay in {before.jurisdiction} for good, so it cannot be pinned elsewhere; "
+                f"state a tenant of another name"
+            )
 
     def _check_part(self, fact: _PartFact) -> None:
         """Refuse a fact of which another module knows more."""
@@ -361,6 +405,11 @@ class Control:
         elif isinstance(fact, ComplianceFact):
             check_compliance(self.compliance.get(fact.tenant, _NOTHING_STATED), fact)
         elif isinstance(fact, CutFact):
+            if self.pins_events(fact.tenant):
+                raise ControlError(
+                    f"events of {fact.tenant!r} stay in {self.tenants[fact.tenant].jurisdiction}, and a cut would name "
+                    f"them to every node; its history cannot be cut yet"
+                )
             check_cut(self.cuts, fact)
         elif isinstance(fact, HomesPut):
             laws = {one.jurisdiction for one in self.members.nodes.values()}
@@ -499,11 +548,14 @@ class Control:
 
     def _with_tenant(self, fact: TenantPut) -> Mapping[str, Tenant]:
         before = self.tenants.get(fact.name)
+        # What was said of its events first holds whatever is stated: some are where they are already.
+        pins_events = fact.pins_events if before is None else before.pins_events
         tenant = Tenant(
             name=fact.name,
             timezone=fact.timezone,
             regions=fact.regions,
-            jurisdiction=fact.jurisdiction,
+            jurisdiction=before.jurisdiction if before and pins_events else fact.jurisdiction,
+            pins_events=pins_events,
             suppress_below=fact.suppress_below,
             verbs="" if before is None else before.verbs,
             keep_days=0 if before is None else before.keep_days,

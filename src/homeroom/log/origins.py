@@ -28,24 +28,31 @@ _JURISDICTION: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 class Stream(StrEnum):
     """What is replicated under one rule.
 
-    Beside the three that are written here there is one for each jurisdiction to which documents are sealed elsewhere;
-    see `sealed_for`. Iterating goes over the three.
+    Beside the four that are written here there is one for each jurisdiction to which documents are sealed elsewhere;
+    see `sealed_for`. Iterating goes over the four.
     """
 
     CONTROL = "control"
     ANALYTIC = "analytic"
+    PINNED = "pinned"
     DOCUMENT = "document"
 
     home: str
     """The jurisdiction for which what is in the stream is sealed, empty for one that is not sealed."""
     is_shared: bool
-    """Whether all nodes have it: documents go to some, sealed or not."""
+    """Whether all nodes have it: documents go to some, sealed or not, and so do events that are pinned."""
+    has_events: bool
+    """Whether it is folded: what learners did, pseudonymised, that goes everywhere or is pinned to a jurisdiction."""
+    has_documents: bool
+    """Whether it is what people wrote, sealed or not: it goes to a vault."""
 
     # That of an enumeration is a function in Python, and an origin is looked up at each step.
     __hash__ = str.__hash__
 
     def __init__(self, name: str) -> None:
-        self.home, self.is_shared = "", name != "document"
+        self.home = ""
+        self.is_shared = name in ("control", "analytic")
+        self.has_events, self.has_documents = name in ("analytic", "pinned"), name == "document"
 
     @classmethod
     def _missing_(cls, value: object) -> "Stream | None":
@@ -60,6 +67,7 @@ class Stream(StrEnum):
         made = str.__new__(cls, value)
         made._name_, made._value_ = str(value), str(value)
         made.home, made.is_shared = str(value).removeprefix(_SEALED), False
+        made.has_events, made.has_documents = False, True
         cls._value2member_map_[value] = made
         return made
 

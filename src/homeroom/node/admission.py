@@ -59,6 +59,10 @@ class Again:
     content: bytes
 
 
+_OWN = (*_STATED, Mark, Again)
+"""Contents that no reader reads."""
+
+
 def again_name(origin: Origin, number: int) -> str:
     """Return the name under which the log keeps that an entry was written once more."""
     return f"again {origin} {number}"
@@ -197,14 +201,16 @@ class Doors:
         changes = self._admit_changes(offers, told)
         taken = self._read(offers, told)
         self._note_labels(taken)
+        pinned = {tenant: one for tenant, one in taken.items() if self._is_pinned(tenant)}
+        others = {tenant: one for tenant, one in taken.items() if tenant not in pinned}
         contents = {
-            Stream.ANALYTIC: self._written(taken) or _mark(offers),
+            Stream.ANALYTIC: self._written(others) or _mark(offers),
+            Stream.PINNED: self._written(pinned),
             Stream.CONTROL: write_changes(changes) if changes else b"",
         }
         for reader in readers:
             contents.update(reader.documents())
-        stream_of = {form: self._stream(form) for form in {type(one.content) for one in offers}}
-        streams = [stream_of[type(offer.content)] for offer in offers]
+        streams = [self._stream(offer) for offer in offers]
         return Admission(contents, told, streams, self._control.epoch)
 
     def _note_labels(self, tenants: Iterable[str]) -> None:
@@ -262,11 +268,19 @@ class Doors:
             case EventsVoided(ids):
                 mine.voids.append(self._doors[offer.tenant].id_hashes(ids))
 
-    def _stream(self, form: type) -> Stream:
-        """Return the stream that offers of a form are durable with."""
+    def _stream(self, offer: Offer) -> Stream:
+        """Return the stream that an offer is durable with."""
+        form = type(offer.content)
         if form is Change:
             return Stream.CONTROL
-        return Stream.ANALYTIC if form in (*_STATED, Mark, Again) else self._readers[form].stream
+        stream = Stream.ANALYTIC if form in _OWN else self._readers[form].stream
+        if stream is Stream.ANALYTIC and self._is_pinned(offer.tenant):
+            return Stream.PINNED
+        return stream
+
+    def _is_pinned(self, tenant: str) -> bool:
+        """Say whether a tenant's events have the stream that stays in a jurisdiction."""
+        return self._control.pins_events(tenant)
 
     def _admit_changes(self, offers: Sequence[Offer], told: list[bytes]) -> list[Change]:
         control, changes = self._control, []

@@ -19,11 +19,16 @@ __all__ = ["Alarm", "arrived"]
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """How much of an origin's entries should not have been in them: texts of ids, columns of attributes."""
+    """How much of an origin's entries should not have been in them: texts of ids, columns of attributes, tenants.
+
+    What is ``misplaced`` is of a tenant whose events stay in a jurisdiction, in the stream that goes everywhere; or the
+    other way round.
+    """
 
     entries: int = 0
     texts: int = 0
     attributes: int = 0
+    misplaced: int = 0
 
     def joined(self, other: "Alarm") -> "Alarm":
         """Return both together."""
@@ -31,10 +36,17 @@ class Alarm:
             self.entries + other.entries,
             self.texts + other.texts,
             self.attributes + other.attributes,
+            self.misplaced + other.misplaced,
         )
 
     def told(self, origin: object) -> str:
         """Say it in words; what it is about is not repeated."""
+        if self.misplaced:
+            return (
+                f"{origin} wrote events of a tenant into a stream that is not the one they belong to, in "
+                f"{self.entries:,} entries; they count nowhere, but its log holds them: run this version of homeroom "
+                f"on that node"
+            )
         return (
             f"{origin} wrote {self.texts:,} ids as texts and {self.attributes:,} attributes that may not be kept, in "
             f"{self.entries:,} entries; they were hashed and left out here, but its log holds them: run this version "

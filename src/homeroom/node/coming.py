@@ -91,7 +91,7 @@ def came_of(state: State, tenant: str, control: Control, entries: Iterable[Entry
         entry.check_payload()
         if entry.origin.stream is Stream.CONTROL:
             reading.others += 1
-        elif entry.origin.stream is Stream.ANALYTIC:
+        elif entry.origin.stream.has_events:
             _take(reading, state, (tenant, control), entry)
     return reading.came()
 

@@ -205,7 +205,7 @@ def _forgotten(origin: Origin, first: int, last: int) -> QuestionError:
 
 def _counts(origin: Origin) -> bool:
     """Say whether answers depend on what an origin writes."""
-    return origin.stream.is_shared
+    return not origin.stream.has_documents
 
 
 def _ended(asked: CellAsked, folded: Folded) -> Vector:

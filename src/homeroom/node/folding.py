@@ -19,6 +19,9 @@ kept here: whoever gives entries gives them again.
 A tenant whose key is not the one that all nodes have is left out here, and told: with another key each learner would
 come out as somebody else. Nothing of it is lost; with the right key it is folded from the log at the next start.
 
+Events of a tenant that stay in a jurisdiction come in a stream of their own. What an entry says of such a tenant in the
+stream that goes everywhere, or the other way round, is left out everywhere alike, and told.
+
 Facts can say that what is folded already should not have been, or not under the facts that were known: operators rule
 that entries are lost, facts come late, or do not count because the home had moved. Nothing is taken out of a state for
 that, since every such way would have to be right; the folding says that it is in doubt, and whoever drives it folds the
@@ -29,7 +32,12 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
-from homeroom.errors import HomeroomError, KeyFileError, kind_and_places
+from homeroom.errors import (
+    HomeroomError,
+    KeyFileError,
+    TenantElsewhereError,
+    kind_and_places,
+)
 from homeroom.limits import JOINED_BYTES, SEAL_EVENTS
 from homeroom.log.catalogue import IdKind, IdsRegistered, IdsWithdrawn
 from homeroom.log.compliance import PurposesPut
@@ -89,7 +97,8 @@ class Folding:
     Parameters
     ----------
     tenants : the states that there are
-    make : returns the state of a tenant that is new, given what is known of it; a `KeyFileError` leaves it out
+    make : returns the state of a tenant that is new, given what is known of it; a `KeyFileError` leaves it out, and a
+        `TenantElsewhereError` says that nothing of it comes here
     applied : what is folded already into all of them
 
     Attributes
@@ -98,6 +107,7 @@ class Folding:
     control : what was stated
     stated : its entries, in the order in which they were stated
     refused : by tenant that is left out, why
+    elsewhere : tenants of which nothing comes here, because their events stay in another jurisdiction
     stamps : by origin the hybrid stamp of the last entry that was folded
     waiting : by origin why entries that were given last could not be folded yet
     covered : by origin that waits with a cut up to which numbers that covers entries
@@ -124,6 +134,7 @@ class Folding:
         self.control = Control()
         self.stated = Stated()
         self.refused: dict[str, str] = {}
+        self.elsewhere: set[str] = set()
         self.stamps: dict[Origin, int] = {}
         self.waiting: dict[Origin, str] = {}
         self.covered: dict[Origin, Vector] = {}
@@ -298,8 +309,8 @@ class Folding:
         """Take what an entry says; say whether it could be, or else waits."""
         entry.check_payload()
         content = unpack(entry.payload).content
-        if entry.origin.stream is Stream.ANALYTIC:
-            _take(entry, content, read, self.refused)
+        if entry.origin.stream.has_events:
+            _take(entry, content, read, self.refused.keys() | self.elsewhere)
         elif entry.origin.stream is Stream.CONTROL:
             changes = read_changes(content)
             if self._waits_for_events(entry, changes, read.control):
@@ -383,6 +394,10 @@ class Folding:
                 except KeyFileError as error:
                     self.refused[name] = str(error)
                     continue
+                except TenantElsewhereError:
+                    self.elsewhere.add(name)
+                    continue
+                self.elsewhere.discard(name)
                 read.tenants[name].state.guard = self.guard
                 self.unknown |= read.tenants[name].passed_over
 
@@ -392,7 +407,7 @@ class Folding:
             return entry.origin in self.waiting
         # Facts that do not count were known to who wrote it, perhaps.
         known = max(control.epoch, self.stated.count)
-        if entry.origin.stream is Stream.ANALYTIC and entry.epoch > known:
+        if entry.origin.stream.has_events and entry.epoch > known:
             self.waiting[entry.origin] = (
                 f"entry {entry.number} of {entry.origin} waits for what was stated before it"
             )
@@ -424,7 +439,7 @@ def _is_list(fact: Fact) -> bool:
 
 
 def _has_events(origin: Origin) -> bool:
-    return origin.stream is Stream.ANALYTIC
+    return origin.stream.has_events
 
 
 @dataclass(slots=True)
@@ -473,7 +488,11 @@ class _Read:
 def _take(entry: Entry, content: bytes, read: _Read, refused: Container[str]) -> None:
     for part in unchecked_parts(content):
         name = part.tenant
-        if name in refused:
+        is_pinned = entry.origin.stream is Stream.PINNED
+        if name in read.control.tenants and read.judged_by.pins_events(name) != is_pinned:
+            part.check()
+            read.alarms.append((entry.origin, Alarm(1, misplaced=1)))
+        elif name in refused:
             part.check()
         elif name not in read.tenants:
             part.check()

@@ -81,18 +81,21 @@ class Overview:
     applied : by origin the last entry that was folded
     newest : hybrid stamp of the newest of them that said something of the tenant
     numbers : see there
+    events : that questions see, and those that are not sealed yet, of which some may be repeats
     columns : names of the columns that any enrolment has
     """
 
     applied: Vector
     newest: int
     numbers: Numbers
+    events: int
     columns: frozenset[str]
 
     @classmethod
     def of(cls, state: State, applied: Vector, newest: int) -> Self:
         """Return that of a state, which nobody may change meanwhile."""
-        return cls(applied, newest, Numbers.of(state), columns_of(state))
+        events = state.events + state.unsealed_events
+        return cls(applied, newest, Numbers.of(state), events, columns_of(state))
 
 
 def columns_of(state: State) -> frozenset[str]:

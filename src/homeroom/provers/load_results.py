@@ -1,6 +1,6 @@
 """What a run of load has left becomes figures: with intervals, and with the file in which each can be looked up."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from homeroom.errors import ProvingError
@@ -160,13 +160,9 @@ def evidence_of(loaded: Loaded, grown: Sequence[Grown]) -> dict[str, Any]:
     return out
 
 
-def notes_of(loaded: Loaded, asked: Mapping[str, Any]) -> list[str]:
+def notes_of(loaded: Loaded) -> list[str]:
     """Return what a reader of the figures must know."""
     notes = [_LOAD_NOTE, "the load is made in the process that is loaded, on its processors"]
-    if asked.get("is_quick"):
-        notes.append("this is the quick form: fewer learners for a shorter time than the plan says")
-    if loaded.is_partial:
-        notes.append("the run was interrupted: the figures are of what was measured until then")
     if loaded.loading is not None and loaded.compared == 0:
         notes.append("no answer was compared with what is true")
     return notes

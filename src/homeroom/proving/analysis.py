@@ -18,9 +18,12 @@ COHORTS: Final = 20
 QUESTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "triangle": {"question": "retention", "interval": "week"},
     "lifecycle": {"question": "lifecycle", "interval": "week"},
-    "at risk": {"question": "at-risk"},
+    "at risk": {"question": "at-risk", "weeks": 0},
 }
-"""What is asked in a pass, by its name; the cohorts are beside them, as a node keeps these."""
+"""What is asked in a pass, by its name; the cohorts are beside them, as a node keeps these.
+
+Who is at risk is asked of now: how it was at the ends of earlier weeks is another question, to history.
+"""
 PARTS: Final = (*QUESTIONS, "cohorts")
 
 

@@ -111,6 +111,12 @@ MEASURES: Final[dict[str, Measure]] = {
     "conflicts_unsettled": _cost(
         "count", _RESILIENCE, "conflicts that nodes settled otherwise than the rules"
     ),
+    "events_lost": _cost(
+        "count", _RESILIENCE, "acknowledged events that a region does not count exactly once"
+    ),
+    "promises_broken": _cost(
+        "count", _RESILIENCE, "what must hold of faults (proving/faults.toml) and did not"
+    ),
     "availability": _gain(
         "share", _RESILIENCE, "user-weighted availability over a modelled year", 1
     ),

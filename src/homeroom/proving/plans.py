@@ -5,7 +5,6 @@ impossible from the plan alone is refused here: criteria that contradict each ot
 answers that it is counted over, a latency that light does not allow, a fault that nobody can inject.
 """
 
-import difflib
 import math
 import tomllib
 from collections.abc import Mapping
@@ -19,9 +18,9 @@ from homeroom import limits
 from homeroom.distance import km_between
 from homeroom.errors import ProvingError
 from homeroom.proving.criteria import Comparison, Criterion, check_criteria
+from homeroom.proving.faults import Fault, chosen_faults
 
 __all__ = [
-    "FAULTS",
     "TESTS",
     "GeographyPlan",
     "LoadPlan",
@@ -34,11 +33,11 @@ __all__ = [
 ]
 
 TESTS: Final = ("load", "geography", "resilience")
-FAULTS: Final[tuple[str, ...]] = ("region", "database", "caches", "partition")
-"""What can be done to a world that is tried."""
 _GLASS_KM_PER_MS: Final = 299.792458 / 1.468
 """Light in a fibre: the speed in a vacuum by the index of refraction of silica at 1,550 nm (ITU-T G.652)."""
 _HOW: Final = "docs/reference/proving-plans.md says what a plan may have"
+_GIVEN: Final = ("failover_s", "recovery_s", "cache_errors", "conflicts_unsettled")
+"""Figures that only some faults give."""
 
 _Count: TypeAlias = Annotated[int, Meta(ge=1)]
 _Rate: TypeAlias = Annotated[float, Meta(gt=0)]
@@ -97,7 +96,11 @@ class _GeographyTable(_PlanTable, frozen=True, kw_only=True):
 
 
 class _ResilienceTable(_PlanTable, frozen=True, kw_only=True):
-    faults: tuple[str, ...] = FAULTS
+    faults: tuple[str, ...] = ("region", "database", "caches", "partition")
+    changes: tuple[str, ...] = ()
+    regions: Annotated[int, Meta(ge=3, le=limits.PROVING_REGIONS_MAX)] = 8
+    users: Annotated[int, Meta(ge=1, le=limits.PROVING_USERS_MAX)] = 2
+    quick_regions: Annotated[int, Meta(ge=3, le=limits.PROVING_REGIONS_MAX)] = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,9 +205,21 @@ class GeographyPlan(Plan):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResiliencePlan(Plan):
-    """Faults that are injected into a world under load."""
+    """Faults that are injected into a world under load.
 
-    faults: tuple[str, ...]
+    Parameters
+    ----------
+    faults : one after the other, again and again while there is time
+    changes : of the shipped year (`homeroom.proving.hazards`) that the world whose year is modelled has made
+    regions, quick_regions : how many there are, and in the quick form
+    users : programs at each region
+    """
+
+    faults: tuple[Fault, ...]
+    changes: tuple[str, ...]
+    regions: int
+    quick_regions: int
+    users: int
 
 
 def parse_plan(text: str, source: str) -> LoadPlan | GeographyPlan | ResiliencePlan:
@@ -360,13 +375,43 @@ def _geography(table: _GeographyTable, written: Mapping[str, Any]) -> GeographyP
 
 
 def _resilience(table: _ResilienceTable, written: Mapping[str, Any]) -> ResiliencePlan:
-    for fault in table.faults:
-        if fault not in FAULTS:
-            near = difflib.get_close_matches(fault, FAULTS, 1) or FAULTS
+    faults = chosen_faults(table.faults)
+    shared = _shared(table, written)
+    for one in shared["criteria"]:
+        _check_given(one, faults)
+    lasting_s = sum(one.seconds for one in faults if one.is_real)
+    for sizes in (shared["sizes"], shared["quick"]):
+        if sizes.seconds < lasting_s:
             raise ProvingError(
-                f"the fault {fault[:80]!r} is none that can be injected; there is {', '.join(near)}"
+                f"these faults last {lasting_s:g} s one after the other, and seconds == {sizes.seconds:g}; give more "
+                "seconds or fewer faults"
             )
-    return ResiliencePlan(**_shared(table, written), faults=table.faults)
+    return ResiliencePlan(
+        **shared,
+        faults=faults,
+        changes=table.changes,
+        regions=table.regions,
+        quick_regions=min(table.quick_regions, table.regions),
+        users=table.users,
+    )
+
+
+def _check_given(one: Criterion, faults: tuple[Fault, ...]) -> None:
+    """Refuse a criterion whose figure none of the faults gives, or that is over before anybody could fail it."""
+    if one.measure not in _GIVEN:
+        return
+    giving = [
+        fault for fault in faults if fault.gives == one.measure and one.of in ("", fault.name)
+    ]
+    if not giving:
+        raise ProvingError(
+            f"{one.name} cannot be measured: none of the faults {', '.join(fault.name for fault in faults)} gives it"
+        )
+    short = min(giving, key=lambda fault: fault.seconds)
+    if one.measure == "failover_s" and one.bound >= short.seconds:
+        raise ProvingError(
+            f"{one.name} {one.asked} is no demand: the fault {short.name} is over after {short.seconds:g} s"
+        )
 
 
 def light_ms(one: tuple[float, float], other: tuple[float, float]) -> float:

@@ -35,13 +35,16 @@ class Agreement:
     compared : by check, nodes whose fingerprint was of the same vector, and equal
     comparisons : how many there were
     document_comparisons : how many of documents; nobody waits for these, so they are made while nothing is written
+    pinned_comparisons : how many of events that stay in a jurisdiction, where nothing of them was on its way
     """
 
     def __init__(self, started_ms: int) -> None:
         self.compared: dict[int, set[str]] = {}
         self.comparisons = 0
         self.document_comparisons = 0
+        self.pinned_comparisons = 0
         self._searches: dict[str, Search] = {}
+        self._pinned_apart: set[str] = set()
         self._last_ms = started_ms
         self._mine: dict[int, Compared] = {}
         self._theirs: dict[int, dict[str, Compared]] = {}
@@ -56,6 +59,7 @@ class Agreement:
         """Look for nothing any more in which nodes differ that have left."""
         for node in self._searches.keys() - nodes:
             del self._searches[node]
+        self._pinned_apart.intersection_update(nodes)
 
     def mine(self, told: Compared, now_ms: int) -> list[Effect]:
         """Take this node's own fingerprint."""
@@ -83,7 +87,9 @@ class Agreement:
             return []
         self.comparisons += 1
         self._last_ms = now_ms
-        effects = self._compare_documents(node, mine, other)
+        effects = self._compare_documents(node, mine, other) + self._compare_pinned(
+            node, mine, other
+        )
         if mine.fingerprint == other.fingerprint:
             self.compared.setdefault(mine.check, set()).add(node)
             if self._searches.pop(node, None) is not None:
@@ -102,6 +108,18 @@ class Agreement:
             return []
         found = f"check {mine.check}: {mine.documents} here, {other.documents} there"
         return [_diverged(node, "documents", found)]
+
+    def _compare_pinned(self, node: str, mine: Compared, other: Compared) -> list[Effect]:
+        if not mine.pinned_applied or mine.pinned_applied != other.pinned_applied:
+            return []
+        self.pinned_comparisons += 1
+        if mine.pinned == other.pinned:
+            was_apart = node in self._pinned_apart
+            self._pinned_apart.discard(node)
+            return [Agreed(node)] if was_apart else []
+        self._pinned_apart.add(node)
+        found = f"check {mine.check}: {mine.pinned} here, {other.pinned} there"
+        return [_diverged(node, "pinned events", found, Apart())]
 
     def tick(self, others: int, now_ms: int) -> list[Effect]:
         """Look whether anything was compared lately; without others there is nothing to compare."""

@@ -368,7 +368,11 @@ class Member:
             expanded=event.expanded,
         )
         told = msgspec.structs.replace(
-            shared, documents_applied=event.documents_applied, documents=event.documents
+            shared,
+            documents_applied=event.documents_applied,
+            documents=event.documents,
+            pinned_applied=event.pinned_applied,
+            pinned=event.pinned,
         )
         for_others, for_all = encode(shared), encode(told)
         shares = self.replication.shares_documents

@@ -197,6 +197,7 @@ class Compared(msgspec.Struct, array_like=True, frozen=True, tag=3):
     parts : sums of parts of what the fingerprint is of: of all partitions, and of what some of those are made of that
         differ from another node's
     expanded : the paths of these
+    pinned_applied, pinned : of events that stay in a jurisdiction, empty for a receiver in another one
     """
 
     check: _Number
@@ -210,6 +211,8 @@ class Compared(msgspec.Struct, array_like=True, frozen=True, tag=3):
         tuple[Annotated[bytes, msgspec.Meta(max_length=limits.PART_PATH_BYTES_MAX)], ...],
         msgspec.Meta(max_length=limits.PARTS_EXPANDED_MAX),
     ] = ()
+    pinned_applied: Annotated[bytes, msgspec.Meta(max_length=32)] = b""
+    pinned: Annotated[str, msgspec.Meta(max_length=64)] = ""
 
 
 class AuditEnd(msgspec.Struct, array_like=True, frozen=True, tag=4):

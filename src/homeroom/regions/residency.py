@@ -11,6 +11,9 @@ own by that jurisdiction. It belongs to two: the one whose node took them, where
 which they are sealed. All else is as with documents, so their way home is that of any entry: it is durable where it was
 taken, it is told, fetched, and asked for again until it is there, once.
 
+Events of a tenant that is pinned with all that it has are as documents here: a stream of their own (`Stream.PINNED`),
+which belongs to the jurisdiction of whoever writes it. Only the fold knows that they are events.
+
 A node keeps its jurisdiction for good: what it holds would otherwise be under another law from one moment to the next.
 Of a node that has left it is still known, since others go on exchanging its documents. Where none is known, documents
 stay with the node that wrote them: the fact that names it is on its way, or somebody has yet to state one.
@@ -64,7 +67,7 @@ class Residency:
         """Say whether a node may have what another one writes in a stream, and hear of it."""
         if stream.is_shared or writer in self.writers(node):
             return True
-        return stream is not Stream.DOCUMENT and self._of.get(node) == stream.home
+        return stream.home != "" and self._of.get(node) == stream.home
 
     def shown(self, node: str, entries: Sequence[Entry]) -> Sequence[Entry]:
         """Return those entries that a node may have."""
@@ -89,10 +92,14 @@ def strayed(entry: Entry, sender: str, residency: Residency) -> list[Effect]:
         if residency.is_elsewhere(node) and not residency.is_between(node, entry.origin):
             why = (
                 f"{sender} sent entry {entry.number} of {entry.origin}, which {node} {did} in another jurisdiction; "
-                f"documents must not leave theirs, and nothing of it was kept. Find out how it got there"
+                f"{_what(entry.origin)} must not leave theirs, and nothing of it was kept. Find out how it got there"
             )
             return [Alarm(Trouble.RESIDENCY, why, sender, entry.origin)]
     return []
+
+
+def _what(origin: Origin) -> str:
+    return "documents" if origin.stream.has_documents else "pinned events"
 
 
 def trespass(sender: str, origins: Iterable[Origin], residency: Residency) -> list[Effect]:
@@ -103,8 +110,8 @@ def trespass(sender: str, origins: Iterable[Origin], residency: Residency) -> li
     if named is None:
         return []
     why = (
-        f"{sender} speaks of documents, {named}, and is in another jurisdiction: none were given, and what it said of "
-        f"them was passed over. Compare the jurisdictions that the two nodes were started with"
+        f"{sender} speaks of {_what(named)}, {named}, and is in another jurisdiction: none were given, and what it "
+        f"said of them was passed over. Compare the jurisdictions that the two nodes were started with"
     )
     return [Alarm(Trouble.RESIDENCY, why, sender, named)]
 

@@ -209,6 +209,7 @@ class Printed(msgspec.Struct, frozen=True):
     documents_applied, documents : of documents alone, empty if this node compares none
     parts : sums of all partitions, and of what the parts that `Print` named are made of
     expanded : the paths of these parts
+    pinned_applied, pinned : of events that stay in the jurisdiction of this node, empty if there are none
     """
 
     check: int
@@ -218,6 +219,8 @@ class Printed(msgspec.Struct, frozen=True):
     documents: str = ""
     parts: tuple[Part, ...] = ()
     expanded: tuple[bytes, ...] = ()
+    pinned_applied: bytes = b""
+    pinned: str = ""
 
 
 class AwaitHeld(msgspec.Struct, frozen=True):

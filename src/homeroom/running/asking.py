@@ -16,6 +16,7 @@ from homeroom.cohorts.live import Wanted, freshness_in_words
 from homeroom.errors import NotFreshError
 from homeroom.log.origins import Vector
 from homeroom.log.store import Store
+from homeroom.regions.residency import holders
 from homeroom.running.belonging import Belonging
 from homeroom.running.folds import Folds
 from homeroom.running.live import Live
@@ -24,9 +25,15 @@ from homeroom.running.world_status import freshness_of
 __all__ = ["answered_by", "reached"]
 
 
-def answered_by(vector: Vector) -> Vector:
-    """Return what of a vector is in answers: documents are in none, and those of elsewhere never come here."""
-    return Vector({o: number for o, number in vector.items() if o.stream.is_shared})
+def answered_by(vector: Vector, belonging: Belonging | None = None) -> Vector:
+    """Return what of a vector is in answers here: documents are in none, and what stays elsewhere never comes."""
+    found = {o: number for o, number in vector.items() if not o.stream.has_documents}
+    if belonging is None:
+        return Vector(found)
+    members, here = belonging.looks.members, belonging.node
+    return Vector(
+        {o: n for o, n in found.items() if o.stream.is_shared or here in holders(members, o)}
+    )
 
 
 async def reached(
@@ -36,7 +43,7 @@ async def reached(
 
     Raises `NotYetError` and `NotFreshError`.
     """
-    after = answered_by(wanted.after)
+    after = answered_by(wanted.after, belonging)
     if after:
         await folds.covers(after, wanted.wait_ms)
     if wanted.lag_s_max is None:

@@ -59,7 +59,6 @@ from homeroom.regions.steps import (
     NotInstalled,
     NotKept,
     Print,
-    Printed,
     Recovered,
     Saved,
     Send,
@@ -77,7 +76,7 @@ from homeroom.running.document_prints import DocumentPrints
 from homeroom.running.driven import Driven, Gate
 from homeroom.running.endings import endings_of
 from homeroom.running.hearing import Hearing
-from homeroom.running.in_world import InWorld, shared_digest
+from homeroom.running.in_world import InWorld, printed
 from homeroom.running.leaving import closed_by
 from homeroom.running.live import Fingerprint, Live
 from homeroom.running.looks import Looks
@@ -274,9 +273,7 @@ class Belonging:
     def printed(self, check: int, taken: Fingerprint) -> None:
         """Take a fingerprint; in the thread that folds."""
         if self._driven is not None:
-            shared = shared_digest(taken.applied, self._around.live.refused)
-            documents = self._around.prints.told()
-            told = Printed(check, shared, taken.digits, *documents, taken.parts, taken.expanded)
+            told = printed(check, taken, self._around.live, self._around.prints.told())
             self._driven.work(partial(self._step, told))
 
     # --- lives -------------------------------------------------------------------------------------------------------

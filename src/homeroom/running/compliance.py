@@ -90,6 +90,7 @@ def _residency(terms: Tenant, homes: Homes | None) -> dict[str, Any]:
         "kind": "pinned" if is_pinned else "open",
         "regions": list(terms.regions),
         "jurisdiction": terms.jurisdiction or None,
+        "events": "stay in the jurisdiction" if terms.pins_events else "go to every node",
         "homes": None
         if homes is None
         else {
@@ -116,8 +117,9 @@ def _transfers(control: Control, node: Erasing, tenant: str) -> list[dict[str, A
     names.add(node.place[1] or _UNKNOWN)
     about = {
         Stream.CONTROL.value: "definitions, keys, requests without persons",
-        Stream.ANALYTIC.value: _PSEUDONYMISED,
     }
+    if not control.pins_events(tenant):
+        about[Stream.ANALYTIC.value] = _PSEUDONYMISED
     homes = control.homes_of(tenant)
     named = frozenset[str]() if homes is None else homes.named()
     return [
@@ -144,6 +146,12 @@ def _of_logs(node: Erasing, size_bytes: int | None) -> list[dict[str, Any]]:
             _PSEUDONYMISED,
             size_bytes,
             f"{entries[Stream.ANALYTIC]:,} entries of events written",
+        ),
+        _place(
+            "log of pinned events",
+            _PSEUDONYMISED,
+            None,
+            f"{entries[Stream.PINNED]:,} entries, in the same files",
         ),
         _place(
             "log of documents",

@@ -55,7 +55,7 @@ def _is_explained(entry: Entry, store: Store, erased: Erased) -> bool:
         return False
     mine[0].check_payload()
     content = unpack(mine[0].payload).content
-    if not entry.origin.stream.is_shared:
+    if entry.origin.stream.has_documents:
         left = redacted_records(entry.origin.stream, content, subjects(erased))
     else:
         left = redacted_parts(content, erased)

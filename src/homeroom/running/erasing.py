@@ -476,7 +476,7 @@ class RunningErasures:
             if origin.stream is Stream.CONTROL:
                 continue
             redact = of_events
-            if not origin.stream.is_shared:
+            if origin.stream.has_documents:
                 redact = partial(redacted_records, origin.stream, erased=subjects)
             for first in range(1, held + 1, limits.REDACTED_ENTRIES):
                 read = partial(store.read, origin, first, limits.REDACTED_ENTRIES)

@@ -230,7 +230,10 @@ def _foreign(contents: Contents, manifests: Sequence[Manifest], control: Control
         if manifest.timezone != control.tenants[tenant].timezone:
             return f"it cuts days of {tenant} in another zone"
     # Also of one that is left out here: with its key it goes on from where this snapshot ends.
-    missing = control.tenants.keys() - set(contents.tenants)
+    shared = {name for name in control.tenants if not control.pins_events(name)}
+    if set(contents.tenants) - shared:
+        return "it has a tenant whose events stay in their jurisdiction"
+    missing = shared - set(contents.tenants)
     return f"it has nothing of {', '.join(sorted(missing))}" if missing else None
 
 

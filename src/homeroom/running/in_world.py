@@ -8,11 +8,13 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from homeroom.log.origins import Origin, Vector
+from homeroom.log.origins import Origin, Stream, Vector
 from homeroom.regions.fabric import Fabric
+from homeroom.regions.steps import Printed
 from homeroom.regions.world import World
+from homeroom.running.live import Fingerprint, Live
 
-__all__ = ["InWorld", "is_shared", "shared_digest"]
+__all__ = ["InWorld", "is_shared", "printed"]
 
 
 def is_shared(origin: Origin) -> bool:
@@ -47,8 +49,28 @@ class InWorld:
         return self.world.home_node
 
 
-def shared_digest(applied: Mapping[Origin, int], refused: Iterable[str]) -> bytes:
-    """Return 32 bytes that are equal where the same is folded: entries that go everywhere, and the same tenants."""
-    shared = Vector({origin: number for origin, number in applied.items() if is_shared(origin)})
-    told = repr((shared.to_json(), sorted(refused)))
+def printed(check: int, taken: Fingerprint, live: Live, documents: tuple[bytes, str]) -> Printed:
+    """Return what a node says of what it has folded, to all others and to those of its jurisdiction.
+
+    ``documents`` are what its vault was made of, and the fingerprint of that.
+    """
+    pinned = {name for name in live.refused if live.control.pins_events(name)}
+    shared = {origin: number for origin, number in taken.applied.items() if is_shared(origin)}
+    staying = {o: number for o, number in taken.applied.items() if o.stream is Stream.PINNED}
+    return Printed(
+        check=check,
+        applied=_digest(shared, live.refused.keys() - pinned),
+        fingerprint=taken.digits,
+        documents_applied=documents[0],
+        documents=documents[1],
+        parts=taken.parts,
+        expanded=taken.expanded,
+        pinned_applied=_digest(staying, pinned) if taken.pinned else b"",
+        pinned=taken.pinned,
+    )
+
+
+def _digest(applied: Mapping[Origin, int], refused: Iterable[str]) -> bytes:
+    """Return 32 bytes that are equal where the same is folded: entries, and the same tenants."""
+    told = repr((Vector(applied).to_json(), sorted(refused)))
     return hashlib.sha256(told.encode()).digest()

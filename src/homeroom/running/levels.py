@@ -17,8 +17,12 @@ async def held_at(
     """Offer something; return when it is held at a level, or the time for that is over, and the level that it has.
 
     A node alone is all that there is. Where there is no other region, ``remote`` is not to be had, and that is said
-    before anything is written.
+    before anything is written. A node that cannot say whether there is one, because its log has failed or it has just
+    begun, says that instead: clients send to another node then, and do not give up.
     """
+    if level is Level.REMOTE and belonging is not None and not belonging.looks.members.regions:
+        why = "this node does not know at the moment which regions there are; send it again, or to another node"
+        return Refused(Refusal.UNAVAILABLE, why), Level.LOCAL
     is_alone = belonging is None or not belonging.has_other_regions()
     if level is Level.REMOTE and is_alone:
         why = "there is no node in another region; ask for ack=local, or for ack=all"

@@ -30,7 +30,7 @@ from typing import NamedTuple, TypeVar
 
 from homeroom import limits
 from homeroom.adapters.directory import Under
-from homeroom.errors import HomeroomError
+from homeroom.errors import HomeroomError, TenantElsewhereError, TenantLeftOutError
 from homeroom.limits import FROZEN_MS_MAX
 from homeroom.log.control import Control
 from homeroom.log.entries import Entry
@@ -71,12 +71,17 @@ class Begun(StrEnum):
 
 
 class Fingerprint(NamedTuple):
-    """What is folded, 64 hexadecimal digits of it, sums of parts by path, and of which parts smaller ones are told."""
+    """What is folded, 64 hexadecimal digits of it, sums of parts by path, and of which parts smaller ones are told.
+
+    ``pinned`` are the digits of tenants whose events stay in the jurisdiction of this node, which are not in the
+    others; empty if there is none.
+    """
 
     applied: Vector
     digits: str
     sums: Mapping[bytes, int]
     expanded: tuple[bytes, ...]
+    pinned: str = ""
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -230,6 +235,17 @@ class Live:
         """By origin the last entry that is folded."""
         return self._folding.applied
 
+    def _of(self, tenant: str) -> TenantState:
+        """Return what a tenant's events add up to. Raises `TenantElsewhereError` and `TenantLeftOutError`."""
+        folding = self._folding
+        found = folding.tenants.get(tenant)
+        if found is not None:
+            return found
+        if tenant in folding.elsewhere:
+            raise TenantElsewhereError(tenant, folding.control.regions_of(tenant))
+        why = folding.refused.get(tenant, f"{tenant} is not known here yet")
+        raise TenantLeftOutError(why)
+
     def touch(self, tenant: str) -> Touch:
         """Return which entries said something of a tenant, of those that are folded."""
         return self._folding.touches.of(tenant)
@@ -243,7 +259,7 @@ class Live:
 
         Counts become exact in a pause, when what came is sealed. Then it is noted once more, unless somebody is at it.
         """
-        one = self._folding.tenants[tenant]
+        one = self._of(tenant)
         found = one.overview
         is_old = found is None or found.numbers.counts is not one.state.counts
         if is_old and self._guard.acquire(blocking=found is None):
@@ -295,6 +311,11 @@ class Live:
     def refused(self) -> dict[str, str]:
         """By tenant that is left out of all that is folded, why."""
         return dict(self._folding.refused)
+
+    @property
+    def elsewhere(self) -> frozenset[str]:
+        """Tenants of which nothing is here, because their events stay in another jurisdiction."""
+        return frozenset(self._folding.elsewhere)
 
     @property
     def unknown(self) -> frozenset[str]:
@@ -372,7 +393,7 @@ class Live:
     def read(self, tenant: str, look: Callable[[State], _T]) -> _T:
         """Return what ``look`` sees in a tenant's state, while nothing is joined: it must be quick."""
         with self._guard:
-            return look(self._folding.tenants[tenant].state)
+            return look(self._of(tenant).state)
 
     def ask(
         self, tenant: str, ask: Callable[[State], _T], after: Vector | None = None
@@ -382,7 +403,7 @@ class Live:
         All of ``after`` has been folded; a state that was frozen before is not asked.
         """
         with self._guard, suppress(HistoryNeededError):
-            one = self._folding.tenants[tenant]
+            one = self._of(tenant)
             return ask(without_history(one.state)), self._seen(one)
         frozen = self._freeze(tenant, after)
         return ask(frozen.state), frozen.seen
@@ -397,7 +418,7 @@ class Live:
 
     def _freeze(self, tenant: str, after: Vector | None) -> _Frozen:
         with self._changing:
-            one, frozen = self._folding.tenants[tenant], self._frozen.get(tenant)
+            one, frozen = self._of(tenant), self._frozen.get(tenant)
             seen = self._seen(one)
             if frozen is not None and frozen.seen != seen:
                 lacks = after is not None and not frozen.seen.applied.covers(after)
@@ -413,27 +434,33 @@ class Live:
     def fingerprint(self, expand: Sequence[bytes] = ()) -> Fingerprint:
         """Return what is folded, and 64 hexadecimal digits that are equal wherever the same is.
 
-        All tenants are in it, and what was stated. A tenth of a second for a million learners, in which questions to
-        the columns are answered and nothing is folded. Of parts whose paths are given, as long again for each.
+        All tenants that every node has are in it, and what was stated; those whose events stay in a jurisdiction have
+        one of their own. A tenth of a second for a million learners, in which questions to the columns are answered
+        and nothing is folded. Of parts whose paths are given, as long again for each.
         """
         with self._changing:
             folding = self._folding
-            told = hashlib.sha256(folding.stated.digest)
-            shards = []
+            told, pinned = hashlib.sha256(folding.stated.digest), hashlib.sha256()
+            shards, states, has_pinned = [], [], False
             for name, one in sorted(folding.tenants.items()):
                 if one.state.has_waiting_voids:
                     one.state.seal()
-                shards.append(one.state.tables.shards())
-                told.update(f"{name}\0{fingerprint_of(one.state, shards[-1])}\0".encode())
+                some, is_pinned = one.state.tables.shards(), folding.control.pins_events(name)
+                into = pinned if is_pinned else told
+                into.update(f"{name}\0{fingerprint_of(one.state, some)}\0".encode())
+                has_pinned |= is_pinned
+                if not is_pinned:
+                    shards.append(some)
+                    states.append(one.state)
             sums = root_sums(shards)
-            states = [one.state for one in folding.tenants.values()]
             expanded: list[bytes] = []
             for path in expand:
                 more = children(states, path)
                 if len(sums) + len(more) <= limits.SUMS_TOLD_MAX:
                     sums |= more
                     expanded.append(path)
-            return Fingerprint(folding.applied, told.hexdigest(), sums, tuple(expanded))
+            digits = pinned.hexdigest() if has_pinned else ""
+            return Fingerprint(folding.applied, told.hexdigest(), sums, tuple(expanded), digits)
 
     # --- beside the fold ---------------------------------------------------------------------------------------------
 
@@ -441,4 +468,4 @@ class Live:
     def held(self, tenant: str) -> Iterator[TenantState]:
         """Have a tenant's state as it is: nobody else changes it meanwhile, and others may ask."""
         with self._changing:
-            yield self._folding.tenants[tenant]
+            yield self._of(tenant)

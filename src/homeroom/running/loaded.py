@@ -48,6 +48,16 @@ def check_loads(
     """
     store, snapshots = parts
     heads = _heads(names[0], snapshots, _tenants(folding))
+    staying = sorted(
+        name
+        for name in folding.tenants
+        if folding.control.pins_events(name) and snapshots.unlogged(name)
+    )
+    if staying:
+        raise DataDirectoryError(
+            f"{path} was loaded with files of {', '.join(staying)}, whose events stay in a jurisdiction; no snapshot "
+            f"takes them to the other nodes there. Send them with homeroom send"
+        )
     unknown = [origin for origin in heads if not store.held()[origin]]
     if unknown and names[0] != names[1]:
         raise DataDirectoryError(

@@ -55,7 +55,7 @@ from homeroom.running.levels import held_at
 from homeroom.running.live import Fingerprint, Live
 from homeroom.running.memberships import Memberships
 from homeroom.running.node_records import NodeRecords
-from homeroom.running.opening import NodeOptions, Recording, zone_of
+from homeroom.running.opening import NodeOptions, Recording, own_name, zone_of
 from homeroom.running.persons import RunningPersons
 from homeroom.running.recording import LabelsFound
 from homeroom.running.refolding import stated_entries
@@ -86,7 +86,9 @@ class RunningNode(Answering):
         self._store = opened.store
         self._live = Live(opened.folding, options.now_ms, opened.refolding.fold)
         self._recorder = recording.reader
-        self._tenant_doors = TenantDoors(self._snapshots, self._live, self._recorder)
+        self._tenant_doors = TenantDoors(
+            self._snapshots, self._live, self._recorder, own_name(options)
+        )
         self._doors = self._tenant_doors.doors
         self._stated = opened.stated
         self._readmitted = recording.readmitted
@@ -551,7 +553,7 @@ class RunningNode(Answering):
         tokens = [
             Token(entry.origin, entry.number, entry.hybrid)
             for entry in entries
-            if entry.origin.stream is Stream.ANALYTIC
+            if entry.origin.stream.has_events
         ]
         self._memberships.follow(tokens[-1] if tokens else None)
         self._folds.wake()

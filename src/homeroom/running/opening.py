@@ -68,6 +68,7 @@ __all__ = [
     "open_held",
     "open_vault",
     "opened_folding",
+    "own_name",
     "zone_of",
 ]
 
@@ -188,7 +189,7 @@ def _opened(path: Path, held: Held, options: NodeOptions | None) -> Opened:
     stack, snapshots = held.stack, held.snapshots
     store = _ready_store(path, options, stack, snapshots)
     is_repair = options is not None and options.is_repair
-    refolding = Refolding(store, snapshots, stack, is_repair)
+    refolding = Refolding(store, snapshots, stack, is_repair, own_name(options))
     troubles = refolding.troubles
     entries, is_due = _seconded(*_due(store, options), snapshots, options)
     stated = stated_of(entries)
@@ -226,7 +227,7 @@ def _opened(path: Path, held: Held, options: NodeOptions | None) -> Opened:
         check_loads(path, names, world_parts, folding)
     _check_names(path, store, stated.control, options)
     snapshots.key(MAIN)  # without the key of what is there, a node must not begin
-    key = _node_key(path / "node.key", store, _own_name(options))
+    key = _node_key(path / "node.key", store, own_name(options))
     _check_known(path / "node.key", key, options)
     if names is not None:
         adopt_loads(names[0], world_parts, folding)
@@ -267,7 +268,7 @@ def _names(control: Control, options: NodeOptions | None) -> tuple[str, str] | N
     return options.name, control.members.home or options.world.home
 
 
-def _own_name(options: NodeOptions | None) -> str | None:
+def own_name(options: NodeOptions | None) -> str | None:
     """Return the name under which a node writes among others; None where all that is there is its own."""
     return None if options is None or options.world is None else options.name
 
@@ -348,7 +349,7 @@ def _check_whole(
     if options is None or options.world is None:
         return
     place = snapshots.place(MAIN)
-    if any(not origin.stream.is_shared for origin in store.begins()):
+    if any(origin.stream.has_documents for origin in store.begins()):
         raise DataDirectoryError(
             f"{path} has forgotten documents in its log, since copies of its vault hold them, and no other node of its "
             f"jurisdiction could ever get these. Begin the world with a directory whose log is whole"

@@ -26,7 +26,7 @@ from homeroom import limits
 from homeroom.adapters.directory import Manifest, Under
 from homeroom.cohorts.answers import Source
 from homeroom.cohorts.live import Trouble
-from homeroom.errors import DataDirectoryError
+from homeroom.errors import DataDirectoryError, TenantElsewhereError
 from homeroom.log.control import MAIN, Control
 from homeroom.log.entries import Entry
 from homeroom.log.origins import Origin, Stream, Vector
@@ -60,6 +60,7 @@ class Refolding:
     store, snapshots : of the node
     stack : lasts as long as the node: directories of tenants are held in it
     goes_on : whether a start goes on from the log where no snapshot can be read, to be repaired
+    node : which member of a world this is, None for a node alone: it has all tenants
     troubles : takes what is wrong with snapshots
     begun : with what the last fold has begun
     """
@@ -68,6 +69,7 @@ class Refolding:
     snapshots: Snapshots
     stack: ExitStack
     goes_on: bool = False
+    node: str | None = None
     begun: Begun = Begun.LOG
     troubles: list[Trouble] = field(default_factory=list)
     _held: set[str] = field(default_factory=lambda: {MAIN})
@@ -78,18 +80,19 @@ class Refolding:
         Raises `DataDirectoryError` and `KeyFileError`.
         """
         snapshots = self.snapshots
+        self._expect_here(name, control)
         snapshots.expect_key(name, control)
         self._hold(name)
         zone = control.tenants[name].timezone
         try:
             opened = snapshots.open(name, zone, lambda manifest: is_true(manifest, stated))
         except DataDirectoryError as error:
-            if not self.goes_on or not self._is_whole(name):
+            if not self.goes_on or not self._is_whole(name, control):
                 raise
             opened = Opened(snapshots.begun(name, zone), str(error))
         if opened.trouble is not None:
             self.troubles.append(Trouble(opened.trouble, name))
-        if opened.is_true or not self._is_whole(name):
+        if opened.is_true or not self._is_whole(name, control):
             return opened.tenant, opened.is_true
         snapshots.sources[name] = Source()
         return snapshots.begun(name, zone), True
@@ -99,9 +102,15 @@ class Refolding:
             self.stack.enter_context(self.snapshots.place(name).run_by_node())
             self._held.add(name)
 
-    def _is_whole(self, name: str) -> bool:
-        """Say whether the log tells all that there is of a tenant."""
-        return not len(self.store.begins()) and not self.snapshots.unlogged(name)
+    def _expect_here(self, name: str, control: Control) -> None:
+        """Raise `TenantElsewhereError` for a tenant of which nothing comes to this node."""
+        if self.node is not None and control.is_elsewhere(name, self.node):
+            raise TenantElsewhereError(name, control.regions_of(name))
+
+    def _is_whole(self, name: str, control: Control) -> bool:
+        """Say whether the log tells all that there is of a tenant: of events that are pinned it forgets nothing."""
+        is_there = control.pins_events(name) or not len(self.store.begins())
+        return is_there and not self.snapshots.unlogged(name)
 
     def fold(
         self,
@@ -130,9 +139,10 @@ class Refolding:
         self.begun = Begun.LOG
 
         def fresh(name: str, control: Control) -> TenantState:
+            self._expect_here(name, control)
             self.snapshots.expect_key(name, control)
             zone = control.tenants[name].timezone
-            if self._is_whole(name):
+            if self._is_whole(name, control):
                 sources[name] = Source()
                 return self.snapshots.begun(name, zone)
             self.begun = begun
@@ -149,7 +159,7 @@ class Refolding:
                 f"snapshots are of other facts. Begin this node anew with an empty directory"
             )
 
-        documents = {o: number for o, number in until.items() if not o.stream.is_shared}
+        documents = {o: number for o, number in until.items() if o.stream.has_documents}
         folding = Folding({}, fresh, Vector(documents))
         folding.fold(facts)
         make_tenants(folding, fresh, stated)
@@ -182,7 +192,8 @@ def make_tenants(
 ) -> None:
     """Make the states of all tenants, beyond a cut that waits for the log too: none may miss what the others fold."""
     control = stated.control
-    for name in control.tenants.keys() - folding.tenants.keys() - folding.refused.keys():
+    left_out = folding.refused.keys() | folding.elsewhere
+    for name in control.tenants.keys() - folding.tenants.keys() - left_out:
         folding.tenants[name] = made = make(name, control)
         folding.unknown |= made.passed_over
 
@@ -190,13 +201,22 @@ def make_tenants(
 def skip_applied(folding: Folding, begins: Vector) -> None:
     """Begin after what every tenant's snapshot holds of events; what was stated has been given to the fold already.
 
-    What the log has forgotten has nothing of a tenant that has no snapshot yet: it was stated later.
+    What the log has forgotten has nothing of a tenant that has no snapshot yet: it was stated later. Events have two
+    streams, and a tenant has but one of them.
     """
-    tenants = list(folding.tenants.values())
-    origins = {origin for one in tenants for origin in one.applied}
+    tenants = {stream: list(folding.tenants.values()) for stream in Stream}
+    for stream in (Stream.ANALYTIC, Stream.PINNED):
+        is_pinned = stream is Stream.PINNED
+        tenants[stream] = [
+            one
+            for name, one in folding.tenants.items()
+            if folding.control.pins_events(name) is is_pinned
+        ]
+    origins = {origin for one in folding.tenants.values() for origin in one.applied}
     for origin in {origin for origin in origins if origin.stream is not Stream.CONTROL}:
-        number = max(min(one.applied[origin] for one in tenants), begins[origin])
-        folding.applied = folding.applied.joined({origin: number})
+        some = tenants.get(origin.stream, tenants[Stream.DOCUMENT])
+        applied = min((one.applied[origin] for one in some), default=0)
+        folding.applied = folding.applied.joined({origin: max(applied, begins[origin])})
 
 
 def fold_all(
@@ -251,7 +271,7 @@ def is_true(manifest: Manifest, stated: Stated) -> bool:
     under = manifest.under
     applied = Vector() if manifest.applied is msgspec.UNSET else Vector.from_json(manifest.applied)
     closed = stated.control.members.closed
-    if any(n > closed.get(o, n) for o, n in applied.items() if o.stream is Stream.ANALYTIC):
+    if any(n > closed.get(o, n) for o, n in applied.items() if o.stream.has_events):
         return False
     now = stated.control.members.rulings
     if under is msgspec.UNSET:  # it was written before rulings were folded

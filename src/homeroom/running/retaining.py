@@ -114,7 +114,8 @@ class Retention:
         """State the cuts that are due, by ``change``."""
         self.troubles = {}
         for tenant in list(self._live.control.tenants.values()):
-            if tenant.keep_days and self._is_due(tenant, self._first_day(tenant)):
+            is_here = tenant.name in self._live.tenants()
+            if is_here and tenant.keep_days and self._is_due(tenant, self._first_day(tenant)):
                 fact = HistoryCut(tenant=tenant.name, day=self._first_day(tenant))
                 try:
                     await change(fact, AUTHOR)

@@ -21,7 +21,7 @@ from homeroom.cohorts.live import Trouble
 from homeroom.errors import HomeroomError
 from homeroom.log.entries import Entry
 from homeroom.log.log import Accepted, Refused
-from homeroom.log.origins import Origin, Stream
+from homeroom.log.origins import Origin
 from homeroom.log.payloads import open_parts, unpack
 from homeroom.log.store import Store
 from homeroom.node.admission import Again, again_name
@@ -130,7 +130,7 @@ class Returning:
 
 
 def _has_own_events(origin: Origin, node: str) -> bool:
-    return origin.node == node and origin.stream is Stream.ANALYTIC
+    return origin.node == node and origin.stream.has_events
 
 
 def _not_yet(entry: Entry, why: str) -> str:

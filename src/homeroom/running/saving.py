@@ -62,12 +62,16 @@ class Saving:
                     self._save_one(tenant)
                 self._memberships.write(tenant)
                 what = "the log is kept, because a snapshot is not whole"
-                held.append(self._snapshots.verified(tenant, self._is_true))
+                verified = self._snapshots.verified(tenant, self._is_true)
+                if not self._live.control.pins_events(tenant):  # it has a stream of its own
+                    held.append(verified)
             except HomeroomError as error:
                 troubles[tenant] = f"{what}: {error}"
         self.troubles = troubles
         live = self._live
-        if troubles or live.refused or live.unknown or live.is_in_doubt:
+        pins = live.control.pins_events
+        is_left_out = live.unknown or any(not pins(one) for one in live.refused)
+        if troubles or is_left_out or live.is_in_doubt:
             # What one tenant still needs of the log stays for all; so does what is left out, was passed over, or is to
             # be folded anew.
             self._collecting.snapshots = Vector()

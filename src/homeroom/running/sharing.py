@@ -123,7 +123,7 @@ class Sharing:
                 one.number > recorder.applied[one.origin] for one in documents
             )
         # What is sealed for elsewhere is not opened here, and cleaned all the same.
-        private = [one for one in entries if not one.origin.stream.is_shared]
+        private = [one for one in entries if one.origin.stream.has_documents]
         self._count_late([one for one in private if one.origin not in recorder.stopped])
 
     def tick(self, now_ms: int) -> None:

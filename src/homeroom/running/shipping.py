@@ -1,8 +1,9 @@
 """A running node gives its newest snapshot to nodes that need it.
 
-What is given is a snapshot of all tenants, and with it the heads of the log up to which it goes, so that whoever takes
-it can go on from there: by origin the least that all tenants have, because a log goes on at one number. Documents are
-not in it; what was stated is in every log, and the snapshot only says up to where it knew it.
+What is given is a snapshot of all tenants that every node has, and with it the heads of the log up to which it goes, so
+that whoever takes it can go on from there: by origin the least that all these tenants have, because a log goes on at
+one number. Documents are not in it, nor is a tenant whose events stay in a jurisdiction, of which no log forgets
+anything. What was stated is in every log, and the snapshot only says up to where it knew it.
 
 Whoever fetches sets the pace. Here files are linked, read and handed to the fabric, in a thread of their own.
 """
@@ -109,13 +110,14 @@ class Shipping:
     def _newest(
         self, wanted: Mapping[str, int]
     ) -> tuple[Contents, list[tuple[DataDirectory, Manifest]]]:
-        left_out = self._live.refused.keys() | self._live.unknown
+        pins = self._live.control.pins_events
+        left_out = {one for one in self._live.refused if not pins(one)} | self._live.unknown
         if left_out:
             raise DataDirectoryError(
                 f"this node leaves out {', '.join(sorted(left_out))}, and whoever went on from its snapshot would "
                 f"never have what lies before"
             )
-        tenants = sorted(self._live.tenants())
+        tenants = sorted(one for one in self._live.tenants() if not pins(one))
         found = self._manifests(tenants)
         if not all(manifest is not None and _goes_to(manifest, wanted) for manifest in found):
             self._save()

@@ -40,6 +40,7 @@ class TenantDoors:
     snapshots : have the keys and the labels of tenants
     live : has their states
     recorder : prepares what comes for the record store
+    node : which member of a world this is, None for a node alone: it takes all tenants
 
     Attributes
     ----------
@@ -47,8 +48,10 @@ class TenantDoors:
     showing : by tenant who sees which labels
     """
 
-    def __init__(self, snapshots: Snapshots, live: Live, recorder: RecordReader) -> None:
-        self._snapshots, self._live = snapshots, live
+    def __init__(
+        self, snapshots: Snapshots, live: Live, recorder: RecordReader, node: str | None
+    ) -> None:
+        self._snapshots, self._live, self._node = snapshots, live, node
         self.doors = Doors(
             {
                 SentBatch: SentReader(),
@@ -100,7 +103,9 @@ class TenantDoors:
         """Open the doors that there must be."""
         self._stated = frozenset(control.tenants)
         for name, tenant in control.tenants.items():
-            if name in self._live.refused or not self._has_key(name, control):
+            # Before it is folded here that a tenant is elsewhere, its door must not open.
+            is_elsewhere = self._node is not None and control.is_elsewhere(name, self._node)
+            if is_elsewhere or name in self._live.refused or not self._has_key(name, control):
                 continue
             if self._verbs.get(name) != tenant.verbs:
                 # Else not: a door counts what has come through it, and goes on doing so.

@@ -22,6 +22,8 @@ from homeroom.errors import (
     NotFreshError,
     NotYetError,
     StoreError,
+    TenantElsewhereError,
+    TenantLeftOutError,
     kind_and_places,
 )
 from homeroom.serve.access import Access, Caller
@@ -242,6 +244,19 @@ def _too_early(error: NotYetError | NotFreshError) -> ProblemError:
     )
 
 
+def _not_here(
+    error: HomeElsewhereError | TenantElsewhereError | TenantLeftOutError,
+) -> ProblemError:
+    if isinstance(error, HomeElsewhereError):
+        return ProblemError(
+            "home-elsewhere", str(error), {"home": error.home}, {"Homeroom-Home": error.home}
+        )
+    if isinstance(error, TenantLeftOutError):
+        return ProblemError("unavailable", "this tenant is left out here; the health page says why")
+    told = "this tenant's events stay in another jurisdiction, and nothing of them is here; ask in its regions"
+    return ProblemError("elsewhere", told, {"regions": list(error.regions)})
+
+
 def problem_of(error: Exception) -> ProblemError:
     """Return what a client is told of an error that nobody has turned into a problem.
 
@@ -251,10 +266,8 @@ def problem_of(error: Exception) -> ProblemError:
         return error
     if isinstance(error, NotYetError | NotFreshError):
         return _too_early(error)
-    if isinstance(error, HomeElsewhereError):
-        return ProblemError(
-            "home-elsewhere", str(error), {"home": error.home}, {"Homeroom-Home": error.home}
-        )
+    if isinstance(error, HomeElsewhereError | TenantElsewhereError | TenantLeftOutError):
+        return _not_here(error)
     if isinstance(error, TimeoutError):
         return ProblemError("unavailable", "it took too long; ask again, or for less")
     known = isinstance(error, HomeroomError)

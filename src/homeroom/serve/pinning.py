@@ -23,6 +23,4 @@ def elsewhere(control: Control, tenant: str, here: tuple[str, str]) -> tuple[str
     is_region = not terms.regions or region in terms.regions
     if is_region and terms.jurisdiction in ("", jurisdiction):
         return None
-    nodes = control.members.nodes.values()
-    known = {one.region for one in nodes if one.jurisdiction == terms.jurisdiction}
-    return terms.regions or tuple(sorted(known))
+    return control.regions_of(tenant)

@@ -11,6 +11,7 @@ overlap can hold the same event. What is taken back later stays in its segment a
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -84,6 +85,20 @@ class Segment:
     def hidden(self) -> Places:
         """The places of events that no question may see: int64, rising."""
         return NO_PLACES
+
+    @cached_property
+    def standings(self) -> tuple[Places, Int64s]:
+        """The places of events that say how somebody stands in a course run, hidden ones too, and whose each is.
+
+        Two events in a hundred say so, and whoever wants them asks again after each fold: found once, they are kept.
+        Learners are places in ``key_hi``; both int64, rising and read-only.
+        """
+        said = self.columns.get("standing")
+        if said is None:
+            return NO_PLACES, NO_PLACES
+        places = np.flatnonzero((said != 0) & (self.columns["course"] >= 0))
+        subjects = np.searchsorted(self.offsets, places, side="right") - 1
+        return sealed(places), sealed(subjects)
 
 
 def places_by_id(id_hash: UInt64s) -> tuple[UInt64s, npt.NDArray[np.uint32]]:

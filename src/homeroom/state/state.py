@@ -23,7 +23,6 @@ import numpy.typing as npt
 from homeroom import limits
 from homeroom.events.dictionary import Dictionaries
 from homeroom.events.model import EventBatch, Int32s, Int64s, UInt64s
-from homeroom.events.texts import sealed
 from homeroom.log.origins import Vector
 from homeroom.state.batches import chosen_events, event_pieces, joined_batches, segment_events
 from homeroom.state.copies import Copies, Source
@@ -285,16 +284,9 @@ class State:
     def owner_rows(self, number: int) -> Int32s:
         """Return for each enrolment of a partition the row of its learner, int32 of shape (rows,), read-only.
 
-        A learner's enrolments lie in the partition of the same number. Kept until either table changes.
+        A learner's enrolments lie in the partition of the same number. Kept until rows of either table move.
         """
-        owned, owning = self.enrolments.partitions[number], self.learners.partitions[number]
-
-        def found() -> Int32s:
-            nobody = np.empty(0, np.uint64)
-            hi, lo = (owned.owners.get(half, nobody)[: owned.rows] for half in ("hi", "lo"))
-            return sealed(owning.find(sealed(hi), sealed(lo)))
-
-        return owned.derived("owner rows", owning.version, found)
+        return self.tables.owner_rows(number)
 
     def seal(self) -> None:
         """Turn the events since the last time into a segment of history, without repeats; apply voids that waited."""

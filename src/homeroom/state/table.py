@@ -13,7 +13,7 @@ kernel would need a loop over chunks within its loop over rows.
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ from homeroom.events.texts import sealed
 from homeroom.limits import OUT_OF_PLACE_ROWS_MAX, PARTITIONS
 from homeroom.state import fold, index
 from homeroom.state.dealing import by_partition, codes_met, run_all, words_of
+from homeroom.state.derived import Derived
 from homeroom.state.invariants import check_partition
 from homeroom.state.keys import distinct_keys
 from homeroom.state.layout import ANY, CLEARED, FAMILIES, NO_DAY, TYPES, grown, ordered
@@ -44,7 +45,7 @@ __all__ = [
     "SubjectTable",
 ]
 
-_Derived = TypeVar("_Derived")
+_T = TypeVar("_T")
 _FEW_EVENTS = 256
 """After so few events it is looked again at their own rows only, which of them are out of place."""
 _FEW_SHIFT = 8
@@ -100,7 +101,7 @@ class Partition:
     codes, set_ms : by attribute int32 and int64 of shape (room,): the value, -1 absent, and the time it was set at
     numbers : by name float64 of shape (room,), NaN absent; the time of one that has one is in ``set_ms``
     owners : of enrolments ``hi`` and ``lo``, uint64 of shape (room,): the key of the learner; empty for learners
-    version : counts what may have changed rows, so that whatever is worked out from them is known to be old
+    derived_rows : what questions have worked out from the rows, and which of these were written to since
     """
 
     def __init__(self, first_word: int, word_count: int) -> None:
@@ -115,7 +116,7 @@ class Partition:
         self.set_ms: dict[str, Int64s] = {}
         self.numbers: dict[str, Float64s] = {}
         self.owners: dict[str, UInt64s] = {}
-        self.version = 0
+        self.derived_rows = Derived()
         self.slots: npt.NDArray[np.int32] | None = index.new_slots(0)
         # From the last clustering: rows run_starts[i]:run_starts[i + 1] began on run_days[i].
         self.run_days: Int32s = np.empty(0, np.int32)
@@ -123,7 +124,6 @@ class Partition:
         # Looked for after a fold, when somebody asks.
         self._displaced: Int64s | None = None
         self._empty: int | None = None
-        self._derived: dict[str, tuple[Hashable, object]] = {}
         # Those who must know what rows hold before they are written to (`homeroom.state.still`).
         self.keepers: tuple[weakref.ref[Keeper], ...] = ()
 
@@ -131,8 +131,9 @@ class Partition:
         """Return the same rows as a partition of its own: arrays that it makes anew are not seen in this one."""
         draft = Partition.__new__(Partition)
         draft.__dict__ |= self.__dict__  # as copy.copy does, in a tenth of its time
-        for name in ("words", *FAMILIES, "_derived"):
+        for name in ("words", *FAMILIES):
             setattr(draft, name, dict(getattr(self, name)))
+        draft.derived_rows = self.derived_rows.draft()
         return draft
 
     def outline(self) -> "Partition":
@@ -219,7 +220,6 @@ class Partition:
     def _fold_step(self, batch: RowBatch, events: Int64s, rows: Int32s) -> None:
         more = self._new_rows_max(batch, events)
         self.reserve(more)
-        self.version += 1
         known_rows = self.rows
         self.rows = index.find_or_add(
             self.slots,
@@ -232,6 +232,7 @@ class Partition:
             rows,
         )
         self._set_aside(rows)
+        self.derived_rows.written(rows)
         if self._empty:
             self._empty = None  # one of them may have got an event
         if not self._are_few(events):
@@ -261,7 +262,7 @@ class Partition:
         assert (rows >= 0).all(), "an event about an enrolment has been folded into its days"
         self._own_columns()
         self._set_aside(rows)
-        self.version += 1
+        self.derived_rows.written(rows)
         for name, codes in batch.codes.items():
             columns = self.column("codes", name), self.column("set_ms", name)
             fold.fold_attribute(rows, events, batch.time_ms, codes, STANDING_RANKS, *columns)
@@ -346,7 +347,7 @@ class Partition:
             for column in getattr(self, family).values():
                 column[rows] = nothing
         self._empty = None
-        self.version += 1
+        self.derived_rows.moved()
         self._note_moved(rows)
 
     def _set_aside(self, rows: Int32s) -> None:
@@ -385,7 +386,7 @@ class Partition:
         self.run_days, starts = np.unique(self.start_day[: self.rows], return_index=True)
         self.run_starts = np.append(starts, self.rows).astype(np.int64)
         self._displaced, self._empty = np.empty(0, np.int64), 0
-        self.version += 1
+        self.derived_rows.moved()
         self.keepers = ()
         # Rows have moved.
         self.slots = None
@@ -428,21 +429,19 @@ class Partition:
             self._displaced = np.flatnonzero(self.start_day[: self.clustered_rows] != placed)
         return self._displaced
 
-    def derived(self, name: str, of: Hashable, make: Callable[[], _Derived]) -> _Derived:
+    def derived(
+        self,
+        name: str,
+        of: Hashable,
+        make: Callable[[], _T],
+        renew: Callable[[_T, Int32s], _T] | None = None,
+    ) -> _T:
         """Return what ``make`` works out from the rows (read-only); kept until they, or ``of``, change.
 
-        One thing is kept under each name, so names must be few.
+        ``renew`` makes it of what there was and of the rows that were written to since. One thing is kept under each
+        name, so names must be few.
         """
-        held = self._derived.get(name)
-        if held is None or held[0] != (self.version, of):
-            # Another thread may put something else under this name meanwhile; what was made here is given back.
-            held = self._derived[name] = ((self.version, of), make())
-        return cast("_Derived", held[1])
-
-    def holds(self, name: str, of: Hashable = None) -> bool:
-        """Say whether `derived` would have nothing to make."""
-        held = self._derived.get(name)
-        return held is not None and held[0] == (self.version, of)
+        return self.derived_rows.kept(name, of, make, renew)
 
     def find(self, key_hi: UInt64s, key_lo: UInt64s) -> Int32s:
         """Return the row of each key, -1 for those that have none."""

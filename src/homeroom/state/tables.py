@@ -220,7 +220,23 @@ class Tables:
             )
             part.key_hi, part.key_lo = key_hi, key_lo
             part.slots = None
-            part.version += 1
+            part.derived_rows.moved()
+
+    def owner_rows(self, number: int) -> Int32s:
+        """Return for each enrolment of a partition the row of its learner; see `State.owner_rows`."""
+        owned, owning = self.enrolments.partitions[number], self.learners.partitions[number]
+
+        def found(begin: int = 0) -> Int32s:
+            nobody = np.empty(0, np.uint64)
+            hi, lo = (owned.owners.get(half, nobody)[begin : owned.rows] for half in ("hi", "lo"))
+            return sealed(owning.find(sealed(hi), sealed(lo)))
+
+        return owned.derived(
+            "owner rows",
+            owning.derived_rows.moves,
+            found,
+            lambda known, _: sealed(np.concatenate([known, found(len(known))])),
+        )
 
     def all_rows(self) -> BaseRows:
         """Return all rows that hold anything."""

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homeroom.events.columns import Column
+from homeroom.events.model import Int64s
 from homeroom.events.texts import sealed
 from homeroom.limits import ROW_GROUP_EVENTS
 from homeroom.state import sorting
@@ -119,6 +120,11 @@ class Veiled(Segment):
     def hidden(self) -> Places:
         """The places of events that no question may see."""
         return self._hidden
+
+    @cached_property
+    def standings(self) -> tuple[Places, Int64s]:
+        """The places of events that say how somebody stands, hidden ones too, and whose each is."""
+        return self.behind.standings
 
 
 def voided_too(segment: Segment, veil: Veil, places: Places) -> Veil:

@@ -1,8 +1,53 @@
 """Deliberate faults in what keeps documents where they belong, and erased learners away."""
 
+from dataclasses import replace
+
+from homeroom.simulation.regions.plan import make_plan
 from tests.simulation.regions.mutation import Mutant
 
+
+def calm(seed, storm_ms):
+    """Return a world in which nothing goes wrong, and some events stay in their jurisdiction."""
+    return replace(make_plan(seed, storm_ms), faults=(), joining={}, has_pinned=True)
+
+
 FAULTS = (
+    Mutant(
+        "pinned events are for all",
+        "residency",
+        "        if stream.is_shared or writer in self.writers(node):\n",
+        "        if not stream.has_documents or writer in self.writers(node):\n",
+        seed=21,
+    ),
+    Mutant(
+        "the fingerprint of pinned events goes to all",
+        "member",
+        "            expanded=event.expanded,\n        )\n",
+        "            expanded=event.expanded,\n            pinned=event.pinned,\n        )\n",
+        seed=21,
+    ),
+    Mutant(
+        "a pinned event waits for nodes that may not have it",
+        "residency",
+        "    if origin.stream.is_shared:\n        return set(members.regions)\n",
+        "    if not origin.stream.has_documents:\n        return set(members.regions)\n",
+        seed=21,
+        plan=calm,
+    ),
+    Mutant(
+        "pinned events are folded with all others",
+        "ledger",
+        "        if entry.origin.stream is self._stream:\n",
+        "        if entry.origin.stream.has_events:\n",
+        seed=21,
+    ),
+    Mutant(
+        "the door lets pinned events go everywhere",
+        "door",
+        "    return Stream.PINNED if is_pinned else Stream.ANALYTIC\n",
+        "    return Stream.ANALYTIC\n",
+        seed=21,
+    ),
     Mutant(
         "what is sealed for one is told to all",
         "residency",
@@ -79,7 +124,7 @@ FAULTS = (
     Mutant(
         "documents are for all",
         "residency",
-        "        return stream is not Stream.DOCUMENT and self._of.get(node) == stream.home\n",
+        '        return stream.home != "" and self._of.get(node) == stream.home\n',
         "        return True\n",
     ),
     Mutant(

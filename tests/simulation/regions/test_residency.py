@@ -2,11 +2,13 @@
 
 import pytest
 
+from homeroom.log.origins import Stream
 from homeroom.simulation.regions.erasing import Register, cut
 from homeroom.simulation.regions.plan import ERASURES, make_plan
 from homeroom.simulation.regions.residency import BorderWatch
 from homeroom.simulation.regions.rows import Happening
 from homeroom.simulation.regions.world import World
+from tests.simulation.regions.residency_mutants import calm
 
 SHORT_MS = 4_000
 
@@ -21,6 +23,18 @@ def test_worlds_have_documents_that_cross_no_border_and_learners_who_are_erased(
     for machine in world.running:
         assert machine.ledger.erased
         assert any(origin.stream == "document" for origin in machine.member.held)
+
+
+def test_worlds_have_events_that_stay_in_their_jurisdiction_and_are_compared_there():
+    world = World(calm(21, SHORT_MS))
+    run = world.run()
+    assert not run.violations
+    assert run.figures["pinned"] > 5
+    laws = {machine.jurisdiction for machine in world.running if machine.pinned.rows}
+    assert len(laws) > 1
+    for machine in world.running:
+        names = [origin.node for origin in machine.member.held if origin.stream is Stream.PINNED]
+        assert {world.machines[name].jurisdiction for name in names} <= {machine.jurisdiction}
 
 
 def test_in_open_worlds_documents_of_who_lives_elsewhere_go_home_sealed():

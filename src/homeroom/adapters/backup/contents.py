@@ -151,7 +151,7 @@ def names_of(manifest: data.Manifest) -> list[str]:
 
 def documents_of(vector: Vector) -> Vector:
     """Return what of a vector is of documents: these a vault holds, and the log may have forgotten them."""
-    return Vector({o: number for o, number in vector.items() if not o.stream.is_shared})
+    return Vector({o: number for o, number in vector.items() if o.stream.has_documents})
 
 
 def is_empty(manifest: data.Manifest | None) -> bool:

@@ -124,7 +124,7 @@ class VaultCopies:
         if len(whole) < _KEPT:
             return Vector()
         kept = whole[:_KEPT]
-        origins = {origin for one in kept for origin in one if not origin.stream.is_shared}
+        origins = {origin for one in kept for origin in one if origin.stream.has_documents}
         return Vector({origin: min(one[origin] for one in kept) for origin in origins})
 
     def _is_whole(self, copy: Copy) -> bool:
@@ -277,7 +277,7 @@ class VaultCopies:
         VaultError
             The file is lost, damaged or behind the log, and so are all copies; or it is of a newer release.
         """
-        wanted = Vector({o: number for o, number in begins.items() if not o.stream.is_shared})
+        wanted = Vector({o: number for o, number in begins.items() if o.stream.has_documents})
         why = self._fault(wanted)
         if why is None:
             return ()

@@ -1,10 +1,12 @@
 """The enrolments that are asked about, and the columns that say of them what is asked."""
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from homeroom.cohorts.activity import partition_mask
 from homeroom.cohorts.answers.answer import Counts
@@ -20,16 +22,19 @@ from homeroom.events.texts import sealed
 from homeroom.state.running import listed
 from homeroom.state.standing import COMPLETED, OUTCOME, STATUS
 from homeroom.state.state import COURSE, State
-from homeroom.state.table import ANY, NO_DAY, SubjectTable
+from homeroom.state.table import ANY, NO_DAY, Partition, SubjectTable
 from homeroom.state.zones import Zone, day_of_date, day_start_ms
 
-__all__ = ["EVER", "NO_TIMES", "Asked", "versions_of"]
+__all__ = ["EVER", "NO_TIMES", "Asked", "of_rows", "versions_of"]
 
 EVER = np.iinfo(np.int32).max
 """A day after all days."""
 NO_TIMES: Int64s = sealed(np.empty(0, np.int64))
 _NO_CODES: Int32s = sealed(np.empty(0, np.int32))
 _ALL_ROWS: Int8s = sealed(np.empty(0, np.int8))
+_Rows: TypeAlias = Int32s | None
+"""Some rows of a partition, None for all."""
+_Item = TypeVar("_Item", bound=np.generic)
 From: TypeAlias = Literal["columns", "history"]
 
 
@@ -128,17 +133,17 @@ class Asked:
     def last_days(self, number: int) -> Int32s:
         """Return the last day up to the day that is asked about on which each row was active."""
         part = self.active.partitions[number]
-        last = part.last_day[: part.rows]
         if self.is_newest:
-            return sealed(last)
+            return sealed(part.last_day[: part.rows])
 
-        def lowered() -> Int32s:
-            column = last.copy()
-            start = sealed(part.start_day[: part.rows])
-            kernels.last_days(sealed(part.words[ANY]), part.first_word, start, self.day, column)
-            return sealed(column)
+        def lowered(rows: _Rows) -> Int32s:
+            last = of_rows(part.last_day[: part.rows], rows).copy()
+            words = sealed(of_rows(part.words[ANY], rows))
+            start = sealed(of_rows(part.start_day, rows))
+            kernels.last_days(words, part.first_word, start, self.day, last)
+            return last
 
-        return part.derived("last days", self.day, lowered)
+        return _by_row(part, "last days", self.day, lowered)
 
     def beyond_days(self, number: int) -> Int32s:
         """Return the first day on which each row was active beyond the front page, `NO_DAY` for never."""
@@ -146,32 +151,42 @@ class Asked:
         if not tracks:
             return sealed(part.start_day[: part.rows])
 
-        def found() -> Int32s:
-            words = [sealed(part.words[track]) for track in tracks if track in part.words]
+        def found(rows: _Rows) -> Int32s:
+            words = [of_rows(part.words[track], rows) for track in tracks if track in part.words]
             addresses = np.array([one.ctypes.data for one in words], np.int64)
-            first = np.full(part.rows, NO_DAY, np.int32)
-            room = part.words[ANY].shape[1]
+            first = np.full(part.rows if rows is None else len(rows), NO_DAY, np.int32)
+            room = of_rows(part.words[ANY][:1], rows).shape[1]
             kernels.first_days(sealed(addresses), (room, part.word_count, part.first_word), first)
-            return sealed(first)
+            return first
 
-        return part.derived("beyond days", tracks, found)
+        return _by_row(part, "beyond days", tracks, found)
 
     def newest_by_course(self) -> Counts:
         """Return by course the last day up to the day on which anybody was active in it, int64, -1 for never."""
         newest = np.full(self.course_count, -1, np.int64)
         day = int(NO_DAY) if self.is_newest else self.day
         for number in self.numbers:
-            make = partial(self._newest_in, number)
             part = self.active.partitions[number]
-            found = part.derived("newest by course", (day, self.course_count), make)
+            last, courses = self.last_days(number), part.codes[COURSE][: part.rows]
+
+            def raised(
+                known: Counts, rows: _Rows, last: Int32s = last, courses: Int32s = courses
+            ) -> Counts:
+                found = known.copy()
+                kernels.newest_days(
+                    sealed(of_rows(last, rows)), sealed(of_rows(courses, rows)), found
+                )
+                return sealed(found)
+
+            nobody = np.full(self.course_count, -1, np.int64)
+            found = part.derived(
+                "newest by course",
+                (day, self.course_count),
+                partial(raised, nobody, None),
+                raised,
+            )
             newest = np.maximum(newest, found)
         return self.state.run.gathered(newest, np.maximum.reduce)
-
-    def _newest_in(self, number: int) -> Counts:
-        part, last = self.active.partitions[number], self.last_days(number)
-        newest = np.full(self.course_count, -1, np.int64)
-        np.maximum.at(newest, part.codes[COURSE][: part.rows], np.where(last == NO_DAY, -1, last))
-        return sealed(newest)
 
     def chosen(self, number: int) -> Int8s:
         """Return -1 for the rows whose learners are asked about, 0 for others; empty: all are."""
@@ -184,6 +199,23 @@ class Asked:
         part = self.active.partitions[number]
         owners = (sealed(part.owners[half][: part.rows]) for half in ("hi", "lo"))
         return sealed(mask[learners.find(*owners)])
+
+
+def of_rows(column: npt.NDArray[_Item], rows: _Rows) -> npt.NDArray[_Item]:
+    """Return what some rows of a column or of words hold, side by side; all of it for None."""
+    return column if rows is None else np.ascontiguousarray(column[..., rows])
+
+
+def _by_row(part: Partition, name: str, of: Hashable, work: Callable[[_Rows], Int32s]) -> Int32s:
+    """Return what is worked out for each row by itself, again only for those that were written to."""
+
+    def renewed(known: Int32s, rows: Int32s) -> Int32s:
+        found = np.empty(part.rows, known.dtype)
+        found[: len(known)] = known
+        found[rows] = work(rows)
+        return sealed(found)
+
+    return part.derived(name, of, lambda: sealed(work(None)), renewed)
 
 
 def _until(state: State, question: AtRisk, selection: Selection) -> Int64s:
@@ -215,4 +247,4 @@ def _known(state: State, question: AtRisk) -> Known:
 
 def versions_of(state: State) -> tuple[int, ...]:
     """Return what changes whenever an enrolment does."""
-    return tuple(part.version for part in state.enrolments.partitions)
+    return tuple(part.derived_rows.version for part in state.enrolments.partitions)

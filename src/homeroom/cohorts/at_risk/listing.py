@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from homeroom.cohorts.answers.answer import Counts
 from homeroom.cohorts.answers.risk import RiskList
-from homeroom.cohorts.at_risk.asked import Asked, versions_of
+from homeroom.cohorts.at_risk.asked import Asked, of_rows, versions_of
 from homeroom.cohorts.kernels import risk as kernels
 from homeroom.cohorts.members import pack
 from homeroom.errors import QuestionError
@@ -222,24 +222,25 @@ def _offered(asked: Asked) -> npt.NDArray[np.uint8]:
     for number in asked.numbers:
         part = asked.active.partitions[number]
         day = int(NO_DAY) if asked.is_newest else asked.day
-        offered |= part.derived(
-            "tracks offered",
-            (day, asked.course_count),
-            partial(_tracks_in, part, day, asked.course_count),
-        )
+        masks = sealed(_days_up_to(part, day)[:, 0])
+
+        def met(
+            known: npt.NDArray[np.uint8],
+            rows: Int32s | None,
+            part: Partition = part,
+            masks: UInt64s = masks,
+        ) -> npt.NDArray[np.uint8]:
+            found, courses = known.copy(), sealed(of_rows(part.codes[COURSE][: part.rows], rows))
+            for code, track in enumerate(TRACKS):
+                if track in part.words:
+                    words = sealed(of_rows(part.words[track], rows))
+                    kernels.tracks_of(words, masks, courses, np.uint8(1 << code), found)
+            return sealed(found)
+
+        nothing = np.zeros(asked.course_count, np.uint8)
+        of = (day, asked.course_count)
+        offered |= part.derived("tracks offered", of, partial(met, nothing, None), met)
     return asked.state.run.gathered(offered, np.bitwise_or.reduce)
-
-
-def _tracks_in(part: Partition, day: int, courses: int) -> npt.NDArray[np.uint8]:
-    found = np.zeros(courses, np.uint8)
-    codes, mask = part.codes[COURSE][: part.rows], _days_up_to(part, day)
-    for code, track in enumerate(TRACKS):
-        if track in part.words:
-            was = (part.words[track][:, : part.rows] & mask).any(axis=0)
-            found |= (np.bincount(codes[was], minlength=courses) > 0).astype(np.uint8) << np.uint8(
-                code
-            )
-    return sealed(found)
 
 
 def _order(rows: RiskList, sort: str) -> Int64s:

@@ -8,13 +8,14 @@ a greatest pair, never "the event before".
 import numpy as np
 
 from homeroom.cohorts.kernels.vectors import days_within, popcount
-from homeroom.kernel import kernel
+from homeroom.kernel import inlined, kernel
 
 __all__ = [
     "active_days",
     "clear_outside",
     "count_bits",
     "count_events",
+    "count_patterns",
     "counted_rows",
     "first_in_window",
     "followed",
@@ -22,6 +23,7 @@ __all__ = [
     "in_order",
     "last_time",
     "latest_value",
+    "move_patterns",
 ]
 
 _STRIP = 1 << 12
@@ -267,3 +269,76 @@ def count_bits(words):
     for word in words:
         count += np.int64(popcount(word))
     return count
+
+
+@inlined
+def _crossed(square):
+    """Turn 64 words of 64 bits, so that bit j of word i becomes bit i of word j (Hacker's Delight, 7-3)."""
+    width = 32
+    mask = np.uint64(0x00000000FFFFFFFF)
+    while width != 0:
+        shift = np.uint64(width)
+        first = 0
+        while first < 64:
+            for k in range(first, first + width):
+                swap = ((square[k] >> shift) ^ square[k + width]) & mask
+                square[k] ^= swap << shift
+                square[k + width] ^= swap
+            first += 2 * width
+        width >>= 1
+        mask ^= mask << np.uint64(width)
+
+
+@inlined
+def _place_of(keys, pattern):
+    """Return where a pattern stands in an open table, or the empty place where it belongs."""
+    last = np.uint64(len(keys) - 1)
+    mixed = pattern * np.uint64(0x9E3779B97F4A7C15)
+    place = (mixed ^ (mixed >> np.uint64(32))) & last
+    while keys[place] != 0 and keys[place] != pattern:
+        place = (place + np.uint64(1)) & last
+    return place
+
+
+@kernel
+def count_patterns(words, begin, keys, counts):
+    """Count rows by the sets that they are in, of up to 64 sets, from a word of 64 rows on.
+
+    Parameters
+    ----------
+    words : uint64 of shape (sets, words of 64 rows)
+    begin : word to begin with, and how many places of the table are taken
+    keys, counts : uint64 and int64 of a length that is a power of two, added to: bit s of a key stands for set s, 0
+        for an empty place; rows that are in no set are not counted
+
+    Returns
+    -------
+    The word to go on with and how many places are taken. It is not past the last word where the table is so full that
+    64 more patterns would make it slow: give a larger one.
+    """
+    sets, end = words.shape
+    word, taken = begin
+    square = np.zeros(64, np.uint64)
+    while word < end and 2 * (taken + 64) <= len(keys):
+        for s in range(sets):
+            square[s] = words[s, word]
+        square[sets:] = 0
+        _crossed(square)
+        for k in range(64):
+            if square[k] != 0:
+                place = _place_of(keys, square[k])
+                taken += keys[place] == 0
+                keys[place] = square[k]
+                counts[place] += 1
+        word += 1
+    return word, taken
+
+
+@kernel
+def move_patterns(old_keys, old_counts, keys, counts):
+    """Put what a table holds into an empty, larger one."""
+    for i in range(len(old_keys)):
+        if old_keys[i] != 0:
+            place = _place_of(keys, old_keys[i])
+            keys[place] = old_keys[i]
+            counts[place] = old_counts[i]

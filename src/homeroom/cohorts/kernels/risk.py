@@ -35,8 +35,10 @@ __all__ = [
     "count_quiet_days",
     "first_days",
     "last_days",
+    "newest_days",
     "order_changes",
     "rows_within",
+    "tracks_of",
 ]
 
 IS_CURRENT, IS_AT_RISK, IS_UNKNOWN = 1, 2, 4
@@ -400,6 +402,31 @@ def last_days(words, first_word, start_day, day, last):
             last[row] = NO_DAY
         elif last[row] > day:
             last[row] = _last_by(layout, row, day)
+
+
+@kernel
+def newest_days(last_day, courses, newest):
+    """Raise ``newest``, int64 by course code, to the last days of the rows of that course; `NO_DAY` is none."""
+    for row in range(len(last_day)):
+        day = last_day[row]
+        if day != NO_DAY and day > newest[courses[row]]:
+            newest[courses[row]] = day
+
+
+@kernel
+def tracks_of(words, masks, courses, bit, found):
+    """Set a bit of ``found``, uint8 by course code, where a row of that course has a day in ``words``.
+
+    ``words`` is uint64 of shape (words, at least the rows), ``masks`` uint64 by word: the days that count.
+    """
+    for row in range(len(courses)):
+        if found[courses[row]] & bit:
+            continue
+        held = np.uint64(0)
+        for word in range(len(masks)):
+            held |= words[word, row] & masks[word]
+        if held != 0:
+            found[courses[row]] |= bit
 
 
 # --- the list -----------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ A document of somebody who lives in another jurisdiction is sealed for there.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias, cast
+from typing import Final, TypeAlias, cast
 
 from homeroom.log.control import Change, write_changes
 from homeroom.log.log import Admission, Offer
@@ -15,7 +15,10 @@ from homeroom.simulation.regions.ledger import write_happenings
 from homeroom.simulation.regions.papers import Paper, sealed_papers, write_papers
 from homeroom.simulation.regions.rows import Happening
 
-__all__ = ["Content", "Residence", "admitted", "stream_of", "write_content"]
+__all__ = ["PINNED", "Content", "Residence", "admitted", "stream_of", "write_content"]
+
+PINNED: Final = "pinned"
+"""So begins the name of each learner of the tenant whose events stay in a jurisdiction."""
 
 Content: TypeAlias = tuple[Happening, ...] | tuple[Paper, ...] | list[Change]
 """What is sent in a batch."""
@@ -41,7 +44,11 @@ def stream_of(content: Content) -> Stream:
     """Return the stream that something belongs to; nothing at all is a mark, and of the analytic one."""
     if isinstance(content, list):
         return Stream.CONTROL
-    return Stream.DOCUMENT if content and isinstance(content[0], Paper) else Stream.ANALYTIC
+    first = content[0] if content else None
+    if isinstance(first, Paper):
+        return Stream.DOCUMENT
+    is_pinned = first is not None and first.learner.startswith(PINNED)
+    return Stream.PINNED if is_pinned else Stream.ANALYTIC
 
 
 def write_content(content: Content, erased: Collection[str] = ()) -> bytes:

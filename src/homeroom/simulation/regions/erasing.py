@@ -47,7 +47,7 @@ def cut(events: Iterable[Happening], erased: Collection[str]) -> list[Happening]
 
 def has_any(entry: Entry, erased: Collection[str], readings: Readings) -> bool:
     """Say whether an entry has anything of learners who are erased."""
-    if not entry.origin.stream.is_shared:
+    if entry.origin.stream.has_documents:
         return names_any(entry, erased)
     if entry.origin.stream is Stream.CONTROL:
         return False
@@ -60,8 +60,8 @@ def without_erased(entry: Entry, erased: Collection[str], node: str, sign: Sign)
     def without_events(_: bytes) -> bytes:
         return write_happenings(cut(read_happenings(entry.payload), erased))
 
-    is_shared = entry.origin.stream.is_shared
-    redact = without_events if is_shared else without_papers(entry, erased)
+    is_of_papers = entry.origin.stream.has_documents
+    redact = without_papers(entry, erased) if is_of_papers else without_events
     left = redacted_entry(entry, redact, node, sign)
     assert left is not None
     return left

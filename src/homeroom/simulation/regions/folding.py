@@ -41,13 +41,14 @@ class Folding:
 
     Attributes
     ----------
-    ledger, papers, stated : events, documents and facts
+    ledger, pinned, papers, stated : events, those that stay in the jurisdiction, documents and facts
     folded : by origin the last entry that is folded
     """
 
     def __init__(self, machine: "Machine", found: "Beginning") -> None:
         cores = machine.outside.cores
         self.ledger = cores.ledger(machine.outside.readings)
+        self.pinned = cores.ledger(machine.outside.readings, Stream.PINNED)
         self.papers = cores.papers(machine.jurisdiction)
         self.stated = cores.stated()
         self.folded = dict(found.applied)
@@ -150,7 +151,9 @@ class Folding:
         self.ledger.fold(entry)
         if entry.origin.stream is Stream.CONTROL:
             self.stated.take(entry)
-        elif not entry.origin.stream.is_shared:
+        elif entry.origin.stream is Stream.PINNED:
+            self.pinned.fold(entry)
+        elif entry.origin.stream.has_documents:
             self.papers.fold(entry)
         machine.outside.watch.folded(machine, entry)
         # What was ruled to count before its time moves nobody's clock.
@@ -168,8 +171,17 @@ class Folding:
         """Return the fingerprints of what is folded."""
         ledger = self.ledger
         papers, at = self.papers.fingerprint(ledger.erased), ledger.documents_digest()
+        pinned_at = ledger.pinned_digest()
+        # It begins with a word for which every link is watched.
+        pinned = f"pinned {self.pinned.fingerprint()}" if pinned_at else ""
         return Printed(
-            check, ledger.applied_digest(), ledger.fingerprint(), at, papers if at else ""
+            check=check,
+            applied=ledger.applied_digest(),
+            fingerprint=ledger.fingerprint(),
+            documents_applied=at,
+            documents=papers if at else "",
+            pinned_applied=pinned_at,
+            pinned=pinned,
         )
 
     def saved(self) -> dict[Origin, Head]:

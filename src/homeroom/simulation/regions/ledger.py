@@ -163,7 +163,7 @@ class Readings:
 
 
 class Ledger:
-    """What entries add up to.
+    """What entries of a stream add up to; of all others it knows how far they have come.
 
     Attributes
     ----------
@@ -178,8 +178,9 @@ class Ledger:
     bases : what was before history begins
     """
 
-    def __init__(self, readings: Readings) -> None:
+    def __init__(self, readings: Readings, stream: Stream = Stream.ANALYTIC) -> None:
         self.applied: dict[Origin, int] = {}
+        self._stream = stream
         self.retired: set[Origin] = set()
         self.readings_of: dict[tuple[Origin, int], Reading] = {}
         self.bases = Bases()
@@ -200,7 +201,7 @@ class Ledger:
     def fold(self, entry: Entry) -> None:
         """Take the next entry of its origin."""
         assert entry.number == self.applied.get(entry.origin, 0) + 1, "entries are folded in order"
-        if entry.origin.stream is Stream.ANALYTIC:
+        if entry.origin.stream is self._stream:
             reading = self._readings.of(entry)
             if self._readings.refuses and any(name.startswith(POISON) for name in reading.names):
                 raise EntryError(f"entry {entry.number} of {entry.origin} cannot be folded")
@@ -406,8 +407,13 @@ class Ledger:
 
     def documents_digest(self) -> bytes:
         """Return a digest of how far each origin with documents is folded, nothing if there is none."""
-        streams = {origin.stream for origin in self.applied if not origin.stream.is_shared}
+        streams = {origin.stream for origin in self.applied if origin.stream.has_documents}
         return self._digest(streams) if streams else b""
+
+    def pinned_digest(self) -> bytes:
+        """Return a digest of how far each origin of pinned events is folded, nothing if there is none."""
+        is_any = any(origin.stream is Stream.PINNED for origin in self.applied)
+        return self._digest({Stream.PINNED}) if is_any else b""
 
     def _digest(self, streams: Collection[Stream]) -> bytes:
         said = sorted(

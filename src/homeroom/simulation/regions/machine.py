@@ -198,6 +198,7 @@ class Machine:
         self.member = cores.member(self._birth(life, found), self.steady_ms())
         self._folding = folding = Folding(self, found)
         self.ledger, self.papers, self.stated = folding.ledger, folding.papers, folding.stated
+        self.pinned = folding.pinned
         self.cleaning = cores.cleaning(self.name, self.store, self.ledger, self.outside.readings)
         self._requests: dict[int, Request] = {}
         self._tokens: dict[int, Token] = {}

@@ -55,7 +55,7 @@ class Cores:
     log: type[Log] = Log
     member: Callable[[Birth, int], Member] = Member
     store: Callable[[Disk], DiskStore] = DiskStore
-    ledger: Callable[[Readings], Ledger] = Ledger
+    ledger: Callable[..., Ledger] = Ledger
     cleaning: Callable[[str, DiskStore, Ledger, Readings], Cleaning] = Cleaning
     register: Callable[[], Register] = Register
     stated: Callable[[], Stated] = Stated

@@ -115,6 +115,7 @@ class Plan:
     faults : in order of time
     has_documents : whether clients send documents too
     is_open : whether they send them to nodes of any jurisdiction, and some of whom they are live in another one
+    has_pinned : whether clients send events that stay in their jurisdiction
     has_mistakes : whether some clients merge learners, and use ids and keys otherwise than they should
     save_ms : how long it is between two snapshots of a node, at least and at most; its log forgets nothing between
     """
@@ -127,6 +128,7 @@ class Plan:
     faults: tuple[Fault, ...]
     has_documents: bool = False
     is_open: bool = False
+    has_pinned: bool = False
     has_mistakes: bool = False
     save_ms: tuple[int, int] = (2_000, 5_000)
 
@@ -176,6 +178,9 @@ _DOCUMENTED: Final = 3
 _OPEN: Final = 15
 _OPENED: Final = 9
 """The tenant of a world with this remainder is open; it has documents."""
+_PINNING: Final = 30
+_PINNED: Final = 21
+"""In a world with this remainder some clients send events that stay in their jurisdiction; it has documents too."""
 _MISTAKEN: Final = 4
 """One world in so many has clients that make mistakes."""
 _RARE: Final = 0.15
@@ -211,6 +216,7 @@ def make_plan(seed: int, storm_ms: int | None = None) -> Plan:
         settled,
         has_documents=seed % _DOCUMENTED == 0,
         is_open=seed % _OPEN == _OPENED,
+        has_pinned=seed % _PINNING == _PINNED,
         has_mistakes=seed % _MISTAKEN == 1,
     )
 

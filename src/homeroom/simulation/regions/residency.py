@@ -1,13 +1,13 @@
 """What must hold of documents and of erasures, one check a property.
 
-Every message on every link between two jurisdictions is looked at: nothing that belongs to documents may be in it, not
-even the name of one of their origins, but of what is sealed for one of the two. What a node holds of documents is
-compared among the nodes of its jurisdiction, and what it has on its disk is read back byte by byte, because what a
-process says of itself proves nothing.
+Every message on every link between two jurisdictions is looked at: nothing that belongs to documents may be in it, nor
+to events that stay in a jurisdiction, not even the name of one of their origins, but of what is sealed for one of the
+two. What a node holds of them is compared among the nodes of its jurisdiction, and what it has on its disk is read back
+byte by byte, because what a process says of itself proves nothing.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -19,12 +19,14 @@ from homeroom.regions.steps import Level
 from homeroom.simulation.disk_store import entries_on
 from homeroom.simulation.regions.clients import Acknowledged, Diary
 from homeroom.simulation.regions.counted import Counted
+from homeroom.simulation.regions.door import PINNED
 from homeroom.simulation.regions.erasing import has_any
-from homeroom.simulation.regions.ledger import Readings
+from homeroom.simulation.regions.ledger import Ledger, Readings
 from homeroom.simulation.regions.losses import Losses
 from homeroom.simulation.regions.machine import Machine
 from homeroom.simulation.regions.papers import Papers, read_papers
-from homeroom.simulation.regions.plan import DISK_KINDS, Kind, Plan
+from homeroom.simulation.regions.plan import DISK_KINDS, ERASURES, Kind, Plan
+from homeroom.simulation.regions.rows import Happening
 from homeroom.simulation.regions.snapshots import read_snapshot
 
 __all__ = [
@@ -32,13 +34,14 @@ __all__ = [
     "Erased",
     "check_documents",
     "check_erasures",
+    "check_pinned",
     "divided",
     "is_true",
     "of_shared",
 ]
 
-_WORD: Final = b"document"
-"""The stream's name stands in every origin of documents, and so in all that is said of them."""
+_WORDS: Final = (b"document", b"pinned")
+"""The stream's name stands in every origin of documents, or of pinned events, and so in all that is said of them."""
 _SEALED: Final = re.compile(rb"sealed-([a-z0-9-]+)")
 _LOCAL_MS_MAX: Final = 150
 _ALL: Final = 1 << 40
@@ -71,8 +74,9 @@ class BorderWatch:
         if self._of[sender] == self._of.get(to):
             return
         self.crossed += 1
-        if _WORD in body:
-            self.violations.append(f"{sender} has sent something of documents to {to}")
+        for word in _WORDS:
+            if word in body:
+                self.violations.append(f"{sender} has sent something of {word.decode()}s to {to}")
         homes = {home.decode() for home in _SEALED.findall(body)}
         if homes - {self._of[sender], self._of.get(to)}:
             self.violations.append(f"{sender} has sent to {to} what is sealed for somebody else")
@@ -154,7 +158,7 @@ def _untold(machines: Sequence[Machine]) -> Iterator[str]:
             if opened.closes is not None and _of_documents(opened.closes):
                 yield f"{origin} tells all nodes how many documents {origin.node} held"
                 return
-            if has_borders and is_stated and _WORD in opened.content:
+            if has_borders and is_stated and any(word in opened.content for word in _WORDS):
                 yield f"entry {entry.number} of {origin} states something of documents to all nodes"
                 return
 
@@ -199,12 +203,16 @@ def _nothing_lost(
 def _rebuilt(machine: Machine) -> Iterator[str]:
     fresh, members = Papers(machine.jurisdiction), machine.member.members
     collapsed = {origin: members.closed[origin] for origin in members.collapsed}
+    pinned = Ledger(Readings(), Stream.PINNED)
     for origin, number in _of_documents({**collapsed, **machine.ledger.applied}).items():
         for entry in machine.store.read(origin, 1, number):
-            fresh.fold(entry)
+            fold = fresh.fold if origin.stream.has_documents else pinned.fold
+            fold(entry)
     erased = machine.ledger.erased
     if fresh.without(erased) != machine.papers.without(erased):
         yield f"{machine.name} has other documents than its log comes to when it is folded anew"
+    if pinned.fingerprint() != machine.pinned.fingerprint():
+        yield f"{machine.name} has other pinned events than its log comes to when it is folded anew"
 
 
 def _all_is_all(
@@ -233,7 +241,7 @@ def _said_at_once(
 def _regions(told: Acknowledged, machines: Sequence[Machine], homes: Mapping[str, str]) -> int:
     """Return how many regions may have a document: those of where it was taken, and of its home."""
     laws = {one.jurisdiction for one in machines if one.name == told.node}
-    laws.add(homes.get(told.batch.papers[0].learner, ""))
+    laws.update(homes.get(paper.learner, "") for paper in told.batch.papers[:1])
     return len({one.region for one in machines if one.jurisdiction in laws})
 
 
@@ -253,6 +261,47 @@ def is_true(told: Acknowledged, machines: Mapping[str, Machine], losses: Losses)
         return False
     # Who asked for another region and hears `all` takes it that there was one.
     return is_here and (elsewhere or told.level is Level.LOCAL or told.batch.level is Level.ALL)
+
+
+# --- events that stay in a jurisdiction ------------------------------------------------------------------------------
+
+
+def check_pinned(plan: Plan, machines: Sequence[Machine], diary: Diary) -> Iterator[str]:
+    """Return what does not hold of events that stay in a jurisdiction, when nodes have come together."""
+    sent = {event for batch in diary.sent.values() for event in batch.events}
+    for some in _jurisdictions(machines).values():
+        yield from _pinned_alike(some, sent)
+        compared = [one.member.agreement.pinned_comparisons for one in some]
+        if len(some) > 1 and some[0].pinned.rows and not plan.faults and not all(compared):
+            yield f"nobody in {some[0].jurisdiction} has compared its pinned events"
+    if not plan.faults:
+        yield from _all_is_all(machines, diary, {})
+    if not plan.kinds & {Kind.DESTROY, Kind.LEAVE, Kind.RETURN, *DISK_KINDS, *ERASURES}:
+        yield from _pinned_kept(machines, diary)
+
+
+def _pinned_alike(some: Sequence[Machine], sent: Set[Happening]) -> Iterator[str]:
+    for machine in some:
+        if machine.pinned.fingerprint() != some[0].pinned.fingerprint():
+            yield f"{machine.name} and {some[0].name} have other pinned events"
+        if machine.pinned.events() - sent:
+            yield f"{machine.name} has a pinned event that nobody has sent"
+        if any(learner.startswith(PINNED) for learner in machine.ledger.rows):
+            yield f"{machine.name} has pinned events among those that all have"
+
+
+def _pinned_kept(machines: Sequence[Machine], diary: Diary) -> Iterator[str]:
+    law = {machine.name: machine.jurisdiction for machine in machines}
+    for told in diary.acknowledged:
+        wanted = set(told.batch.events)
+        for machine in machines:
+            there = machine.pinned.events()
+            if machine.jurisdiction == law[told.node] and not wanted <= there:
+                yield f"{told.batch.id}, acknowledged by {told.node}, is not at {machine.name}"
+                return
+            if machine.jurisdiction != law[told.node] and not wanted.isdisjoint(there):
+                yield f"{told.batch.id}, taken by {told.node}, is at {machine.name}"
+                return
 
 
 # --- erasures --------------------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from homeroom.simulation.regions.network import NEWER, OLDER, Network, Weather
 from homeroom.simulation.regions.operator import Operator
 from homeroom.simulation.regions.outside import Cores, Outside, Request, Told
 from homeroom.simulation.regions.paper_clients import PaperClient
+from homeroom.simulation.regions.pinned_clients import PinnedClient
 from homeroom.simulation.regions.places import one_way_ms
 from homeroom.simulation.regions.plan import (
     CLOCK_KINDS,
@@ -44,6 +45,7 @@ from homeroom.simulation.regions.residency import (
     BorderWatch,
     check_documents,
     check_erasures,
+    check_pinned,
     divided,
     is_true,
 )
@@ -150,6 +152,7 @@ class World:
         home = self.machines[next(iter(plan.nodes))]
         self.operator = Operator(home, self.machines, self.agenda, self._chance("operator"))
         self.papers = Diary(self._acknowledged_paper)
+        self.pinned = Diary(self._acknowledged_paper)
         self.border = BorderWatch({node: place.jurisdiction for node, place in places.items()})
         if plan.has_documents:
             self.network.looks.append(self.border.carried)
@@ -193,6 +196,8 @@ class World:
             self.agenda.after(_CLIENTS_FROM_MS, client.run, self.plan.every_ms, self._calm_ms)
         if self.plan.has_documents:
             self._send_papers(first)
+        if self.plan.has_pinned:
+            self._send_pinned(first)
         if self.plan.has_mistakes:
             self._make_mistakes(first)
         for fault in self.plan.faults:
@@ -220,6 +225,14 @@ class World:
             near = {n: m for n, m in nodes.items() if self.plan.is_open or m.jurisdiction == law}
             chance = self._chance(f"{name}/documents")
             client = PaperClient(name, near, self.agenda, self.papers, chance)
+            every_ms = _DOCUMENTS_SELDOM * self.plan.every_ms
+            self.agenda.after(_CLIENTS_FROM_MS, client.run, every_ms, self._calm_ms)
+
+    def _send_pinned(self, nodes: dict[str, Machine]) -> None:
+        for name, home in nodes.items():
+            near = {n: m for n, m in nodes.items() if m.jurisdiction == home.jurisdiction}
+            chance = self._chance(f"{name}/pinned")
+            client = PinnedClient(name, near, self.agenda, self.pinned, chance)
             every_ms = _DOCUMENTS_SELDOM * self.plan.every_ms
             self.agenda.after(_CLIENTS_FROM_MS, client.run, every_ms, self._calm_ms)
 
@@ -322,6 +335,8 @@ class World:
         if self.plan.has_documents:
             homes = self.outside.homes
             violations += check_documents(self.plan, self.running, self.papers, homes)
+        if self.plan.has_pinned:
+            violations += check_pinned(self.plan, self.running, self.pinned)
         if self.erasures.confirmed:
             confirmed, entries = self.erasures.confirmed, self.watcher.entries
             violations += check_erasures(self.plan, self.running, confirmed, entries)
@@ -340,6 +355,7 @@ class World:
             "converged_ms": converged_ms,
             "faults": len(self.plan.faults),
             "documents": sum(len(told.batch.papers) for told in self.papers.acknowledged),
+            "pinned": len(self.pinned.acknowledged),
             "erasures": len(self.erasures.confirmed),
         }
         violations = list(dict.fromkeys(self.watcher.violations))

@@ -24,9 +24,9 @@ _FIRST_RULE: Final = 100
 
 
 def inside(command: Sequence[str]) -> list[str]:
-    """Return the command that runs another one in a network of its own; not only root may have one."""
+    """Return the command that runs another one with a network and mounts of its own; not only root may have them."""
     as_root = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-    return ["unshare", *as_root, "--net", "--", *command]
+    return ["unshare", *as_root, "--net", "--mount", "--", *command]
 
 
 def why_not() -> str | None:
@@ -36,7 +36,7 @@ def why_not() -> str | None:
             return f"needs {program} (packages util-linux and iproute2), which is not here"
     # Two ends of a cable and a rule are all that is asked of the kernel.
     tried = "ip link add near0 type veth peer name far0 && ip rule add from 10.0.0.1 to 10.0.0.2 blackhole"
-    run = subprocess.run(inside(["sh", "-c", tried]), capture_output=True, text=True, check=False)
+    run = subprocess.run(inside(["sh", "-c", tried]), capture_output=True, text=True, check=False)  # noqa: S603 - no words of others
     if run.returncode:
         return (
             f"needs namespaces of the network, and may not have them: {run.stderr.strip()[-200:]}"
@@ -68,7 +68,7 @@ class Network:
 
     def _add(self, region: str) -> None:
         # It holds the namespace as long as its input is open: it ends with this process, whatever ends that.
-        holder = subprocess.Popen(["unshare", "--net", "cat"], stdin=subprocess.PIPE)
+        holder = subprocess.Popen(["unshare", "--net", "cat"], stdin=subprocess.PIPE)  # noqa: S607 - of the system
         self._holders[region] = holder
         here, until_s = Path("/proc/self/ns/net").readlink(), time.monotonic() + _WAIT_S
         while Path(f"/proc/{holder.pid}/ns/net").readlink() == here:
@@ -134,8 +134,8 @@ class Network:
 
 
 def _ip(*commands: str, within: Sequence[str] = ()) -> None:
-    subprocess.run([*within, "ip", "-batch", "-"], input="\n".join(commands), text=True, check=True)
+    subprocess.run([*within, "ip", "-batch", "-"], input="\n".join(commands), text=True, check=True)  # noqa: S603 - our own
 
 
 def _tc(command: str) -> None:
-    subprocess.run(["tc", *command.split()], check=True)
+    subprocess.run(["tc", *command.split()], check=True)  # noqa: S603, S607 - of the system

@@ -2,10 +2,13 @@
 
 import shutil
 from pathlib import Path
+from typing import Final
 
-from demos.programs import ServerProcess
+from homeroom.provers.programs import ServerProcess
 
-STALE_S = 2  # answers may be told for so long while they are made anew
+__all__ = ["STALE_S", "RedisServer", "redis_program"]
+
+STALE_S: Final = 2  # answers may be told for so long while they are made anew
 
 
 class RedisServer(ServerProcess):
