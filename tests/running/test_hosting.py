@@ -44,7 +44,9 @@ def test_a_node_that_has_fetched_another_state_starts_again_and_answers(tmp_path
 
 def test_people_sign_in_at_a_provider_where_settings_name_a_client(tmp_path):
     (tmp_path / "secret").write_text("shh\n")
-    (tmp_path / "keys").write_text('{"keys": [{"kty": "oct", "k": "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0", "kid": "1"}]}')
+    (tmp_path / "keys").write_text(
+        '{"keys": [{"kty": "oct", "k": "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0", "kid": "1"}]}'
+    )
     written = f"""
         [pages]
         address = "https://node"

@@ -43,7 +43,7 @@ from homeroom.log.compliance import (
 from homeroom.log.consents import Need
 from homeroom.log.cuts import CutFact, Cuts, HistoryCut, HistoryKept, check_cut, folded_cut
 from homeroom.log.homes import Homes, HomesPut, check_homes, folded_homes
-from homeroom.log.keys import Key, KeyCreated, KeyRevoked, Scope
+from homeroom.log.keys import Key, KeyCreated, KeyRevoked, Scope, check_key
 from homeroom.log.members import MemberFact, Membership, check_member, folded_member
 from homeroom.log.rulings import RulingFact, folded_ruling
 from homeroom.log.users import User, UserFact, check_user, folded_user
@@ -356,7 +356,8 @@ class Control:
                 check_name("tenant", fact.name)
                 self._check_pinned(fact)
             case KeyCreated():
-                self._check_key(fact)
+                self._check_tenant(fact.tenant)
+                check_key(self.keys, fact)
             case KeyRevoked():
                 if fact.prefix not in self.keys:
                     raise ControlError(
@@ -392,11 +393,8 @@ class Control:
 
     def _check_part(self, fact: _PartFact) -> None:
         """Refuse a fact of which another module knows more."""
-        if isinstance(fact, MemberFact):
-            check_member(self.members, fact)
-            return
-        if isinstance(fact, UserFact):
-            check_user(self.users, self.tenants, fact)
+        if isinstance(fact, MemberFact | UserFact):
+            self._check_belonging(fact)
             return
         if isinstance(fact, WebhookCreated | CatalogueFact | CutFact | ComplianceFact | HomesPut):
             self._check_tenant(fact.tenant)
@@ -417,6 +415,12 @@ class Control:
         else:
             check_webhook(self.webhooks, fact)
 
+    def _check_belonging(self, fact: MemberFact | UserFact) -> None:
+        if isinstance(fact, UserFact):
+            check_user(self.users, self.tenants, fact)
+        else:
+            check_member(self.members, fact)
+
     def _check_small(self, fact: VerbsPut | AuditAnchored | Readmitted) -> None:
         if isinstance(fact, AuditAnchored):
             check_name("node", fact.node)
@@ -433,24 +437,6 @@ class Control:
         if name not in self.tenants:
             known = ", ".join(sorted(self.tenants)[:10]) or "none"
             raise ControlError(f"there is no tenant {name!r}; there are: {known}")
-
-    def _check_key(self, fact: KeyCreated) -> None:
-        self._check_tenant(fact.tenant)
-        check_name("key", fact.name)
-        check_count("keys", len(self.keys) + 1, limits.KEYS_MAX)
-        if fact.prefix in self.keys:
-            raise ControlError(f"there is a key {fact.prefix} already; draw another one")
-        if not fact.scopes:
-            raise ControlError(
-                f"key {fact.name!r} has no scopes; give it some of {', '.join(Scope)}"
-            )
-        others = {key.tenant for key in self.keys_named(fact.name)} - {fact.tenant}
-        if others:
-            raise ControlError(
-                f"a key {fact.name!r} is there for the tenant {min(others)!r}; choose another name"
-            )
-        named = len(fact.courses) + len(fact.organisations)
-        check_count("courses and organisations of a key", named, limits.KEY_PLACES_MAX)
 
     def _check_definition(self, fact: DefinitionPut | DefinitionDeleted) -> None:
         self._check_tenant(fact.tenant)
