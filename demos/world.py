@@ -21,10 +21,8 @@ from typing import Final
 
 from demos import crowd, saying
 from demos.crowd import QUESTION, Crowd, Death, library_programs
-from demos.doors import Doors
-from demos.programs import free_ports
 from homeroom.adapters import system_clock
-from homeroom.adapters.world_directory import WorldPlaces, make_world
+from homeroom.adapters.world_directory import make_world
 from homeroom.adapters.world_file import SHIPPED, Stage, read_world
 from homeroom.cli.terminal.console import stdout_console
 from homeroom.cli.terminal.view import AnswerView
@@ -32,12 +30,9 @@ from homeroom.cohorts.answers import Answer
 from homeroom.cohorts.questions import parse_question
 from homeroom.events.sent import Form, SentBatch
 from homeroom.log.log import Accepted
-from homeroom.regions.fabric import Box, InProcess
+from homeroom.provers.geography_nodes import Doors, NodesHere
+from homeroom.provers.ports import free_ports
 from homeroom.regions.world import World
-from homeroom.running.in_world import InWorld
-from homeroom.running.node import RunningNode
-from homeroom.running.opening import NodeOptions
-from homeroom.running.sorted_fabric import SortedFabric
 
 CUT_OFF: Final = ("lagos", "singapore")
 DYING: Final = "eu-central"
@@ -121,7 +116,9 @@ async def show(folder: Path, batches: int) -> int:
 async def under_traffic(world: "Regions") -> bool:
     """Have a region die under traffic and come back; return whether nobody noticed, and all count the same."""
     began = time.perf_counter()
-    doors = Doors(world)
+    whole = asyncio.current_task()
+    assert whole is not None, "it runs in one"
+    doors = Doors(world, whole.cancel)
     await doors.open()
     try:
         sizes = dict.fromkeys(world.nodes, 1) | {DYING: 6}
@@ -144,72 +141,19 @@ async def under_traffic(world: "Regions") -> bool:
     return is_fine and is_one
 
 
-class Cuttable(InProcess):
-    """The fabric of nodes of one process, which brings nothing over the border of what is cut off."""
-
-    def __init__(self, node: str, boxes: dict[str, Box], regions: "Regions") -> None:
-        super().__init__(node, boxes)
-        self._hears, self._node = regions.hears, node
-
-    def send(self, to: str, body: bytes) -> None:
-        """Take a message; it is lost on a link that is cut, and where nobody is."""
-        if self._hears(self._node, to):
-            super().send(to, body)
-
-
-class Regions:
-    """The nodes of a world, all in this process.
+class Regions(NodesHere):
+    """The nodes of a world, all in this process, and what was sent to them.
 
     Attributes
     ----------
-    nodes, worlds : by region its node, and what that was told of the world
-    cut : regions that hear only each other
-    dead : regions that nobody hears, and that hear nobody
-    plan, places : the world as its file has it, and where all of it lies
     sent : how many events were acknowledged
     """
 
     def __init__(self, folder: Path, plan: World) -> None:
-        self.nodes: dict[str, RunningNode] = {}
-        self.worlds: dict[str, InWorld] = {}
-        self.cut: set[str] = set()
+        super().__init__(folder, plan)
         # By region what it has acknowledged.
         self._taken: Counter[str] = Counter()
         self._known: dict[str, int] = {}
-        self.places, self.plan = WorldPlaces(folder), plan
-        self.dead: set[str] = set()
-        self._boxes: dict[str, Box] = {}
-
-    def hears(self, node: str, other: str) -> bool:
-        """Say whether what one node says reaches another."""
-        regions = {one.name for one in map(self.plan.region_of, (node, other)) if one is not None}
-        return not regions & self.dead and len({one in self.cut for one in regions}) == 1
-
-    async def start(self) -> None:
-        """Start all nodes at once: they compare clocks before they take anything."""
-        await asyncio.gather(*map(self.open, self.plan.active()))
-        self.nodes = {region: self.nodes[region] for region in self.plan.active()}
-
-    async def open(self, region: str) -> None:
-        """Start the node of a region."""
-        (node,) = self.plan.regions[region].nodes
-        world = self.worlds[region] = InWorld(
-            world=self.plan,
-            fabric=SortedFabric(Cuttable(node, self._boxes, self)),
-            steady_ms=system_clock.steady_ms,
-            draw=random.Random(node).randrange,
-        )
-        options = NodeOptions(now_ms=system_clock.now_ms, name=node, world=world)
-        self.nodes[region] = await RunningNode.open(self.path(region), options)
-
-    def path(self, region: str) -> Path:
-        """Return the data directory of a region's node."""
-        (node,) = self.plan.regions[region].nodes
-        return self.places.data(region, node)
-
-    async def stop(self) -> None:
-        """Stop all nodes."""
-        await asyncio.gather(*(node.stop() for node in self.nodes.values()))
 
     @property
     def sent(self) -> int:
@@ -263,10 +207,6 @@ class Regions:
             if all(self.events(region) == count for region in regions):
                 return count
             await asyncio.sleep(PACE_S)
-
-    def events(self, region: str) -> int:
-        """Return how many events a region counts."""
-        return self.nodes[region].status("main").events
 
     def fingerprints(self) -> dict[str, str]:
         """Return the fingerprint of what each region has folded."""

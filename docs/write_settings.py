@@ -5,7 +5,7 @@
 
 from pathlib import Path
 
-from homeroom.serve.settings import settings_page
+from homeroom.serve.settings_written import settings_page
 
 PAGE = Path(__file__).parent / "reference" / "settings.md"
 HEAD = """# Settings of a node

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from demos.front_door import HAProxy
-from demos.programs import free_ports
 from homeroom.adapters.haproxy import FrontDoor, configuration, haproxy_program
+from homeroom.provers.ports import free_ports
 from homeroom.provers.programs import end_with_parent
 
 needs_haproxy = pytest.mark.skipif(

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from demos.programs import free_ports
 from homeroom.adapters.nats_fabric import NatsFabric, NatsOptions
 from homeroom.adapters.world_directory import WorldPlaces, make_world
 from homeroom.adapters.world_file import Stage, read_world
+from homeroom.provers.ports import free_ports
 from homeroom.provers.world_processes import FabricServer
 from homeroom.regions.world import Region, RegionNode, World
 

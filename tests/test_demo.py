@@ -8,7 +8,6 @@ import pytest
 
 from demos import saying
 from demos.crowd import Crowd, Program
-from demos.doors import Door
 from homeroom.adapters.haproxy import haproxy_program
 from homeroom.errors import UnavailableError
 from homeroom.provers.redis_server import redis_program
@@ -39,37 +38,6 @@ def test_regions_that_were_cut_off_and_killed_come_to_one_answer(root, tmp_path,
     if demo == LARGE:
         assert ("come through HAProxy at" in done.stdout) is (haproxy_program() is not None)
         assert ("redis" in said) is (redis_program() is not None)
-
-
-def test_a_door_carries_all_that_is_said_until_it_is_slammed():
-    port = free_ports(1)
-
-    over = asyncio.Event()
-
-    async def shout(reader, writer):
-        while line := await reader.readline():
-            writer.write(line.upper())
-        writer.close()
-        over.set()
-
-    async def story():
-        inside = await asyncio.start_server(shout, "127.0.0.1", 0)
-        door = Door(port)
-        await door.open(inside.sockets[0].getsockname()[1])
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for line in (b"one\n", b"two\n"):
-            writer.write(line)
-            assert await reader.readline() == line.upper()
-        door.slam()
-        assert await reader.readline() == b""
-        writer.close()
-        with pytest.raises(ConnectionRefusedError):
-            await asyncio.open_connection("127.0.0.1", port)
-        await door.ended()
-        inside.close()
-        await asyncio.wait_for(over.wait(), 5)
-
-    asyncio.run(story())
 
 
 class Flaky:

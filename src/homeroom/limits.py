@@ -296,6 +296,34 @@ KEYS_MAX: Final = 10_000
 """Keys of all tenants, those that were revoked included."""
 KEY_PLACES_MAX: Final = 100
 """Course runs and organisations that a key may be limited to; all of them are conditions of each of its questions."""
+USERS_MAX: Final = 10_000
+"""People of all tenants who may sign in to the pages."""
+PASSWORD_HASH_CHARACTERS_MAX: Final = 512
+"""Characters of a password's hash, with its salt and how it was made."""
+PASSWORD_CHARACTERS_MIN: Final = 10
+"""Characters of a password of the pages; length is what makes one hard to guess (NIST SP 800-63B, 3.1.1)."""
+PASSWORD_CHARACTERS_MAX: Final = 256
+"""Longer ones are refused before anything is worked out of them."""
+SESSIONS_MAX: Final = 20_000
+"""People who are signed in to a node's pages at once; then whoever was idle longest is signed out."""
+FIRST_TOLD_MAX: Final = 20_000
+"""Figures of whole weeks of which a node remembers what it told first, so that it can say that they are others now."""
+SIGN_IN_SENT_MAX: Final = 5_000
+"""Browsers that are at a provider to sign in there; then the one that went first has to go once more."""
+SIGN_IN_SENT_MS_MAX: Final = 600_000
+"""For so long a browser may be there."""
+SIGN_IN_CHECKS_MAX: Final = 2
+"""Passwords that are checked at once: each takes 64 MiB and a tenth of a second of four lanes."""
+SIGN_IN_TRIES: Final = 6
+"""Passwords that may be tried for one name from one address in a row; one more comes back each half minute."""
+SIGN_IN_TRIES_OF_ADDRESS: Final = 60
+"""Passwords that may be tried from one address in a row, for whatever names; a proxy is one address to a node."""
+SIGN_IN_TRIES_OF_NAME: Final = 200
+"""Passwords that may be tried for one name from wherever: more than a person needs, far fewer than a guess does."""
+FORM_BYTES_MAX: Final = 16 << 10
+"""Body of a form that a page sends."""
+QUERY_CHARACTERS_MAX: Final = 8_192
+"""Characters of the address of a page, in which its question stands."""
 HOMES_MAX: Final = 10_000
 """Issuers and learners of a tenant whose home is stated; for many accounts an issuer stands for all of them."""
 HISTORY_DAYS_MAX: Final = 36_525
@@ -946,6 +974,12 @@ PROVING_QUICK_S: Final = 20.0
 """Length of the quick form of a plan that says nothing else."""
 PROVING_PLAN_BYTES_MAX: Final = 1 << 20
 """A plan's file; a longer one is none."""
+PROVING_COMPARED_MAX: Final = 50
+"""Answers of one phase of a test of geography that are compared with what is true."""
+DELAYED_PIECES_MAX: Final = 4_096
+"""Pieces of a stream, of 256 KiB at most, that are under way over a distance; the sender is not read beyond."""
+DELAYED_BACKLOG: Final = 1_024
+"""Connections that wait to be taken by a door."""
 
 # --- generated learners ----------------------------------------------------------------------------------------
 GENERATED_LEARNERS_MAX: Final = 100_000_000

@@ -13,10 +13,10 @@ from dataclasses import replace
 import nats
 import pytest
 
-from demos.programs import free_ports
 from homeroom import limits
 from homeroom.adapters.nats_fabric import NatsFabric, NatsOptions, pack, unpack
 from homeroom.errors import KeyFileError, MessageError, SettingsError
+from homeroom.provers.ports import free_ports
 from tests.client.hanging import hanging, named
 from tests.nats_worlds import NatsWorld, planned, running
 

@@ -81,3 +81,22 @@ def test_where_nobody_is_nobody_answers(url):
         return found
 
     assert asyncio.run(story())[0] is Outcome.REFUSAL
+
+
+def test_it_asks_from_the_address_that_it_is_given():
+    async def story():
+        came = []
+
+        async def note(reader, writer):
+            came.append(writer.get_extra_info("peername")[0])
+            writer.close()
+
+        server = await asyncio.start_server(note, "127.0.0.1", 0)
+        probes = Probes("127.0.0.3")
+        await probes.ask(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        await probes.close()
+        server.close()
+        await server.wait_closed()
+        return came
+
+    assert asyncio.run(story()) == ["127.0.0.3"]

@@ -81,9 +81,8 @@ def test_an_interrupted_run_is_the_last_one(capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["geography"], "geography is not there yet"),
+        (["geography", "--target", "processes"], "cannot be tried over distances"),
         (["resilience", "--target", "embedded"], "not to the target embedded"),
-        (["all"], "is not there yet"),
         (["load", "--target", "http://10.1.1.1:80"], "say --i-own-this-target 10.1.1.1"),
         (["load", "--target", "processes", "--quick"], "cannot be loaded yet"),
         (["load", "--plan", "nowhere.toml"], "nowhere.toml cannot be read"),

@@ -12,7 +12,7 @@ import pytest
 
 from homeroom.adapters.audit import verify_audit
 from homeroom.cli import main, status
-from homeroom.serve.settings import commented_file
+from homeroom.serve.settings_written import commented_file
 
 # A process takes seconds to import what a node is made of.
 pytestmark = pytest.mark.slow

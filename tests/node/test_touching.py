@@ -16,6 +16,7 @@ from homeroom.log.control import (
 )
 from homeroom.log.members import LivesEnded
 from homeroom.log.origins import Origin, Stream, Vector
+from homeroom.log.users import UserRemoved
 from homeroom.node.touching import ALL_TENANTS, Touches, answers_touched
 
 ONE = Origin("one", "a" * 32, Stream.ANALYTIC)
@@ -56,9 +57,10 @@ def test_what_is_stated_of_a_tenant_touches_that_one():
     assert touches.of("b") == (Vector(), Vector())
 
 
-def test_keys_and_ends_of_audit_logs_say_nothing_of_answers():
+def test_keys_users_and_ends_of_audit_logs_say_nothing_of_answers():
     assert not stated(AuditAnchored(node="one", records=1, digest="x"))
     assert not stated(KeyRevoked(prefix="abc", at_ms=0))
+    assert not stated(UserRemoved(name="ada"))
 
 
 @pytest.mark.parametrize(

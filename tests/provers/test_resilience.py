@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from homeroom.provers import resilience
 from homeroom.provers.networks import inside, why_not
 from homeroom.provers.outcome import Proving
 from homeroom.provers.resilience import check_resilience
+from homeroom.proving import year
 from homeroom.proving.plans import parse_plan
 from homeroom.proving.targets import parse_target
 from tests.proving.test_plans import RESILIENCE
@@ -23,11 +26,13 @@ TINY = """
 test = "resilience"
 name = "tiny"
 learners = 50
-seconds = 20.0
+seconds = 24.0
 questions_per_second = 4.0
 faults = ["partition", "fabric"]
 regions = 3
 users = 1
+[quick]
+seconds = 24.0
 [[criteria]]
 measure = "conflicts_unsettled"
 at_most = 0
@@ -72,6 +77,24 @@ def test_a_change_that_the_year_does_not_have_is_refused(tmp_path):
     plan = parse_plan(RESILIENCE.replace("faults", 'changes = ["prayer"]\nfaults'), "plan")
     with pytest.raises(ProvingError, match="'prayer' is none of the shipped year; there is staged"):
         check_resilience(plan, how(tmp_path))
+
+
+def test_the_quick_form_simulates_only_what_no_process_can_have(tmp_path, monkeypatch):
+    text = RESILIENCE.replace('["region"]', '["region", "slow-disk"]')
+    plan, simulated = parse_plan(text, "plan"), []
+    monkeypatch.setattr(year, "model_year", partial(year.model_year, years=200))
+
+    def interrupted(faults, each, say, found):
+        simulated.append([one.name for one in faults])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(resilience, "simulate_faults", interrupted)
+    monkeypatch.setattr(resilience, "_processes", lambda *_: {"is_partial": False})
+    asked = how(tmp_path)
+    for is_quick in (True, False):
+        outcome = resilience.prove_resilience(plan, replace(asked, is_quick=is_quick))
+        assert outcome.is_partial
+    assert simulated == [["slow-disk"], ["region", "slow-disk"]]
 
 
 @needs_networks
@@ -130,9 +153,7 @@ def test_an_interrupted_run_ends_its_processes_and_says_that_it_is_partial(tmp_p
     before = worlds()
     process = prove(tmp_path, TINY)
     assert process.stderr is not None
-    for line in process.stderr:
-        if "are started" in line:
-            break
+    assert any("are started" in line for line in process.stderr)
     (made,) = worlds() - before
     os.kill(process.pid, signal.SIGINT)
     process.communicate(timeout=300)

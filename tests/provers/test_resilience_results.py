@@ -66,7 +66,11 @@ def test_figures_are_the_worst_of_what_happened():
     assert figures["events_lost"] == figures["conflicts_unsettled"] == 0
     assert figures["errors"] == pytest.approx(0.05)
     assert 0.9 < figures["availability"] < 1
-    assert found.figures["spreads"]["failover_s"]["count"] == 4
+    spreads = found.figures["spreads"]
+    assert spreads["region"]["failover_s"]["count"] == spreads["all"]["failover_s"]["count"] == 4
+    assert spreads["region"]["failover_s"]["greatest"] == 4.0
+    assert spreads["caches"]["recovery_s"]["median"] == 5.1
+    assert spreads["partition"]["detection_s"]["count"] == 0
     assert [one.fault for one in found.timelines] == [
         "region (africa)",
         "region (asia)",
@@ -91,6 +95,12 @@ def test_users_who_were_never_answered_have_no_failover_that_could_pass():
 def test_a_region_that_disagrees_or_events_that_nobody_takes_are_lost_events():
     audit = MEASURED["audit"] | {"disagreeing": ["asia"], "not_taken": 2}
     assert outcome(REGION, audit=audit).measured["events_lost"].figure == 3
+
+
+def test_nodes_that_do_not_come_to_the_same_break_a_promise():
+    found = outcome(REGION, audit=MEASURED["audit"] | {"missing": "asia is behind"})
+    assert found.measured["promises_broken"].figure == 2
+    assert "did not hold: all nodes come to the same afterwards: asia is behind" in found.notes
 
 
 def test_slow_failover_shows_in_the_year():

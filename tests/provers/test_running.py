@@ -10,7 +10,6 @@ import pytest
 from homeroom.errors import ProvingError
 from homeroom.provers import loading
 from homeroom.provers.outcome import Proving
-from homeroom.provers.plan_files import shipped_plans
 from homeroom.provers.running import check, run_plan
 from homeroom.proving.plans import parse_plan
 from homeroom.proving.targets import parse_target
@@ -93,13 +92,6 @@ def test_an_interrupted_run_keeps_what_it_measured_and_says_so(tmp_path):
         results.notes
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["tiny-evidence.json", "tiny.json"]
-
-
-@pytest.mark.parametrize("test", ["geography"])
-def test_what_is_not_there_yet_is_refused(test, tmp_path):
-    with pytest.raises(ProvingError, match="is not there yet"):
-        check(shipped_plans(test)[0], proving(tmp_path / "report"))
-    assert not (tmp_path / "report").exists()
 
 
 def test_a_target_that_cannot_be_loaded_yet_is_refused(tmp_path):

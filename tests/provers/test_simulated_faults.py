@@ -2,16 +2,9 @@
 
 import pytest
 
-from homeroom.provers import simulated_faults
 from homeroom.provers.simulated_faults import SimulatedFaults, simulate_faults
 from homeroom.proving.faults import catalogue
 from homeroom.simulation.regions.plan import Kind, make_plan
-
-
-def test_worlds_that_have_the_fault_are_found_by_seed():
-    seeds = simulated_faults._first(iter([3, 9, 12]), 2)
-    assert seeds == [3, 9]
-    assert simulated_faults._first(iter([9_999]), 2) == []
 
 
 def test_what_a_world_breaks_is_told_with_the_command_that_shows_it(monkeypatch):

@@ -20,7 +20,7 @@ def test_a_timeline_begins_with_the_fault_and_is_in_order_of_time():
     told = EPISODE.timeline().to_json()
     assert told["fault"] == "region (africa)"
     assert [(one["what"], one["begin_s"]) for one in told["events"]] == [
-        ("it lasts", 10.0),
+        ("region (africa) lasts", 10.0),
         ("suspected", 11.0),
         ("rerouted", 11.5),
     ]

@@ -22,7 +22,7 @@ from homeroom.log.origins import Stream
 from homeroom.regions.shipments import NoShipment, is_of_shipment
 from homeroom.running.opening import NodeOptions, open_all
 from tests.running.erasures import ADA, BOB, erase, record, register_of, statement
-from tests.running.nodes import batch, event, now_ms
+from tests.running.nodes import batch, event, now_ms, question
 from tests.running.worlds import RunningWorld, active, sealed_events, send
 
 
@@ -349,6 +349,74 @@ def test_a_node_that_leaves_a_tenant_out_gives_no_snapshot_and_takes_none_withou
         await world.until(lambda: world.nodes["d"].status("other").learners == 5, "all is there")
 
     world(work, "a", "b")
+
+
+def test_a_tenant_that_is_left_out_keeps_of_a_log_what_it_will_want_and_no_more(world):
+    async def settle(world, origin, up_to):
+        """Have b write snapshots until it has forgotten up to an entry at least; return up to which it has."""
+        node = world.nodes["b"]
+        for number in range(20):
+            token = await send(world, "b", None, 200 + number)
+            await active(world.nodes["a"], token)
+            await active(node, token)
+            await asyncio.to_thread(node.saving.save)
+            await node._committer.done(node._collecting.finish)
+            if number and node._store.begins()[origin] >= up_to:
+                break
+        return node._store.begins()[origin]
+
+    async def work(world):
+        first = await send(world, "a", "a1", *range(9))
+        open_key(made(world.path / "b" / "tenants" / "other") / "pseudonym.key")
+        await world.nodes["a"].change(TenantPut(name="other"), "somebody")
+        outcome = await world.nodes["a"].offer("other", "key", batch("o1", *map(event, range(5))))
+        wanted, last = outcome.token, await send(world, "a", "a2", *range(20, 29))
+        await active(world.nodes["b"], last)
+        kept = []
+        for _ in range(2):  # what is to be kept outlasts a start
+            kept.append(await settle(world, wanted.origin, first.number))
+            await world.stop("b")
+            await world.start("b")
+            await world.known("main")
+        await world.stop("b")
+        world.copy_key("other", "b")
+        await world.start("b")
+        await world.until(lambda: world.nodes["b"].status("other").learners == 5, "all is there")
+        await world.known("other")
+        left = await settle(world, wanted.origin, last.number)
+        return kept, first.number, wanted.number, left, troubles_of(world.nodes.values())
+
+    kept, first, wanted, left, troubles = world(work, "a", "b")
+    assert first < wanted
+    assert kept == [wanted - 1] * 2
+    assert left > wanted
+    assert troubles == [(), ()]
+
+
+def test_a_tenant_whose_key_is_lost_finds_in_the_log_what_its_own_snapshot_lacks(world):
+    async def work(world):
+        world.share("other")
+        await world.nodes["a"].change(TenantPut(name="other"), "somebody")
+        nodes = world.nodes
+        await world.until(lambda: all(n._tenant_doors.is_open("other") for n in nodes.values()), "")
+        one = await nodes["a"].offer("other", "key", batch("o1", *map(event, range(3))))
+        await nodes["b"].ask("other", question("active"), one.token)
+        await asyncio.to_thread(nodes["b"].saving.save)
+        two = await nodes["a"].offer("other", "key", batch("o2", *map(event, range(9))))
+        await nodes["b"].ask("other", question("active"), two.token)
+        nodes["b"].saving._save_one("main")
+        await world.kill("b")
+        key = world.path / "b" / "tenants" / "other" / "pseudonym.key"
+        key.rename(key.with_suffix(".aside"))
+        await world.start("b")
+        kept = world.nodes["b"]._live.wanted()[two.token.origin]
+        await world.stop("b")
+        key.with_suffix(".aside").rename(key)
+        await world.start("b")
+        await world.until(lambda: world.nodes["b"].status("other").learners == 7, "all is there")
+        return kept <= two.token.number
+
+    assert world(work, "a", "b")
 
 
 def made(folder):

@@ -30,7 +30,7 @@ NOW_MS = 1_795_428_000_000
 class Client:
     """A running node on a folder, and the interface before it, asked without a socket; its clock stands still."""
 
-    def __init__(self, folder, settings=None, tokens=None):
+    def __init__(self, folder, settings=None, tokens=None, provider=None):
         self.now_ms = NOW_MS
         self._runner = asyncio.Runner()
         settings = settings or Settings()
@@ -58,7 +58,7 @@ class Client:
             lambda: self.now_ms,
         )
         bare.metrics.caches = None if self.cache is None else self.cache.status
-        self.interface = replace(bare, remembering=self.cache)
+        self.interface = replace(bare, remembering=self.cache, provider=provider)
         self.app = make_app(self.interface)
 
     def close(self):

@@ -10,8 +10,8 @@ def make_client(tmp_path):
     """Give a function that makes a client with settings of its own."""
     made = []
 
-    def make(settings=None, tokens=None):
-        made.append(Client(tmp_path / f"node {len(made)}", settings, tokens))
+    def make(settings=None, tokens=None, provider=None):
+        made.append(Client(tmp_path / f"node {len(made)}", settings, tokens, provider))
         return made[-1]
 
     yield make

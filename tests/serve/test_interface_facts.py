@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from homeroom.errors import TenantElsewhereError, TenantLeftOutError
+from homeroom.serve.interface import problem_of
 from homeroom.serve.settings import Settings
 from tests.running.worlds import RunningWorld
 from tests.serve.test_acknowledging import Heard
@@ -47,3 +49,11 @@ def test_a_node_that_lacks_facts_does_not_say_of_a_key_that_it_is_none(asked):
     assert (known.status_code, nothing.status_code) == (200, 401)
     assert (nobodys.status_code, nobodys.headers["retry-after"]) == (503, "1")
     assert nobodys.json()["type"] == "/docs#unavailable"
+
+
+def test_what_is_asked_of_a_tenant_that_is_not_here_is_told_where_to_ask():
+    elsewhere = problem_of(TenantElsewhereError("acme", ("eu-1", "eu-2")))
+    assert (elsewhere.status, elsewhere.extra) == (421, {"regions": ["eu-1", "eu-2"]})
+    left_out = problem_of(TenantLeftOutError("its key is another one"))
+    assert left_out.status == 503
+    assert "key" not in left_out.detail

@@ -17,14 +17,14 @@ from homeroom.cohorts.answers import Source
 from homeroom.cohorts.charts import words
 from homeroom.cohorts.questions import Retention
 from homeroom.events.model import Reason
+from homeroom.serve.looks.download import csv_link, csv_text
 from homeroom.serve.report import Section, render_report
-from homeroom.serve.report.download import csv_link, csv_text
 from homeroom.serve.report.figures import headlines
 from homeroom.serve.report.reasons import explain
 from tests import answers_builder as build
 
 HOSTILE = "<script>alert(1)</script>\"'&\x00\ud800\u202e"
-VOID = {"meta", "rect", "path", "circle", "br", "img", "link"}
+VOID = {"meta", "rect", "path", "circle", "br", "img", "link", "input"}
 
 
 class Page(HTMLParser):

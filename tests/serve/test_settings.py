@@ -5,7 +5,8 @@ import tomllib
 import pytest
 
 from homeroom.errors import SettingsError
-from homeroom.serve.settings import Settings, commented_file, read_settings
+from homeroom.serve.settings import Settings, read_settings
+from homeroom.serve.settings_written import commented_file
 
 
 def read(text="", **environment):

@@ -107,12 +107,14 @@ class Under(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     order : digest of the entries that stated them, in their order; empty for a state that was in doubt
     named : the greatest epoch that an entry in it names
     unknown : tenants of which entries up to there say something, and that nobody had stated
+    left_out : by tenant that was left out when it was made, by origin the first entry that said something of it since
     """
 
     epoch: int
     order: str
     named: int
     unknown: tuple[str, ...] = ()
+    left_out: dict[str, dict[str, int]] = msgspec.field(default_factory=dict)
 
 
 class Manifest(msgspec.Struct, kw_only=True, frozen=True):

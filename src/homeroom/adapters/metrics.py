@@ -21,7 +21,6 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from homeroom.cohorts.live import CheckStatus, Status, TrafficStatus, WorldStatus
-from homeroom.log.origins import Stream
 from homeroom.traffic.caching.counted import CacheStatus
 from homeroom.traffic.overload.admission import OverloadStatus
 from homeroom.traffic.overload.kinds import Kind
@@ -174,7 +173,7 @@ class Metrics(Collector):
         self._unfolded = sum(
             max(number - status.applied[origin], 0)
             for origin, number in status.held.items()
-            if origin.stream is Stream.ANALYTIC
+            if origin.stream.has_events
         )
         self._epoch, self._cut = status.epoch, status.cut_events
         self._lost, self._conflicts = status.lost_of_all, status.record_conflicts

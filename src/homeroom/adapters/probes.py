@@ -23,19 +23,25 @@ DRAINING: Final = "homeroom-draining"
 
 
 class Probes:
-    """Asks nodes whether they are ready; used from one event loop."""
+    """Asks nodes whether they are ready; used from one event loop.
 
-    def __init__(self) -> None:
+    ``source`` is the address of this machine from which it asks; None leaves that to the system.
+    """
+
+    def __init__(self, source: str | None = None) -> None:
         tls = ssl.create_default_context()
         tls.check_hostname = False
         tls.verify_mode = ssl.CERT_NONE
-        # A connection that is kept says nothing of whether new ones are taken.
         self._client = httpx.AsyncClient(
-            verify=tls,
             trust_env=False,
             follow_redirects=False,
             timeout=limits.PROBE_WAIT_MS / 1_000,
-            limits=httpx.Limits(max_keepalive_connections=0),
+            transport=httpx.AsyncHTTPTransport(
+                verify=tls,
+                # A connection that is kept says nothing of whether new ones are taken.
+                limits=httpx.Limits(max_keepalive_connections=0),
+                local_address=source,
+            ),
         )
 
     async def ask(self, url: str) -> tuple[Outcome, float]:

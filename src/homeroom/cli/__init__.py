@@ -45,6 +45,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "scale": ("homeroom.cli.scale", "Show the shards of a node, or have another number of them."),
     "keys": ("homeroom.cli.keys", "Create, list, revoke and rotate the keys of a node."),
+    "users": ("homeroom.cli.users", "Say who may sign in to the pages of a node."),
     "catalogue": (
         "homeroom.cli.catalogue",
         "Say which ids anybody may read, and which attributes are kept.",

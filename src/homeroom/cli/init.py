@@ -19,7 +19,7 @@ __all__ = ["command"]
 )
 def command(config: str) -> None:
     """Write a file with every setting of a node, each explained and commented out."""
-    from homeroom.serve.settings import commented_file
+    from homeroom.serve.settings_written import commented_file
 
     path = Path(config)
     try:

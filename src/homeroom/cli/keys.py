@@ -17,7 +17,7 @@ from homeroom.errors import ControlError
 if TYPE_CHECKING:
     from homeroom.log.control import Key
 
-__all__ = ["command", "listed", "span_ms"]
+__all__ = ["command", "limited_to", "listed", "scopes_of", "span_ms"]
 
 _SPAN: Final = re.compile(r"([1-9]\d{0,5})([hd])")
 _SPAN_MS: Final = {"h": 3_600_000, "d": 86_400_000}
@@ -58,9 +58,9 @@ def create(name: str, directory: str, **flags: Any) -> None:  # noqa: ANN401 - c
         digest=drawn.digest,
         tenant=flags["tenant"],
         owner=drawn.prefix,
-        scopes=_scopes(flags["scopes"]),
-        courses=_limited_to(flags["courses"], "--courses"),
-        organisations=_limited_to(flags["organisations"], "--organisations"),
+        scopes=scopes_of(flags["scopes"]),
+        courses=limited_to(flags["courses"], "--courses"),
+        organisations=limited_to(flags["organisations"], "--organisations"),
         expires_ms=_expires_ms(flags["expires"]),
     )
     change_directory(Path(directory), fact, system_clock.now_ms)
@@ -149,15 +149,16 @@ def listed(text: str | None) -> tuple[str, ...]:
     return tuple(part.strip() for part in (text or "").split(",") if part.strip())
 
 
-def _limited_to(text: str | None, flag: str) -> tuple[str, ...]:
-    """Return what a key is limited to. A flag that names nothing is a mistake: without it the key would see all."""
+def limited_to(text: str | None, flag: str) -> tuple[str, ...]:
+    """Return what somebody is limited to. A flag that names nothing is a mistake: without it all would be seen."""
     found = listed(text)
     if text is not None and not found:
-        raise click.UsageError(f"{flag} names nothing; leave it out for a key that sees all")
+        raise click.UsageError(f"{flag} names nothing; leave it out for all")
     return found
 
 
-def _scopes(text: str) -> "tuple[Any, ...]":
+def scopes_of(text: str) -> "tuple[Any, ...]":
+    """Return the scopes of ``--scopes``. Raises `click.UsageError`."""
     from homeroom.log.control import Scope
 
     found = listed(text)

@@ -73,11 +73,11 @@ def command(**flags: Any) -> int:  # noqa: ANN401 - click passes what the option
     """Run plans of the proving ground; each criterion ends in pass or fail, with the figure and its margin.
 
     ``load`` analyses learners over and over while their events arrive and questions are asked, and compares answers
-    with an independent computation. ``geography`` is not there yet. ``resilience`` does faults to a world of processes
-    under load, and accounts for every event afterwards. What cannot be run is refused before anything starts. Ctrl-C
-    ends a run with what was measured until then, which is partial and has not passed. A run that is worse than the runs
-    before it in the same report fails too. ``year`` runs nothing: it models how available a year of regions is, and
-    what would reach five nines.
+    with an independent computation. ``geography`` has users all over the world ask eight regions over the distances
+    between them. ``resilience`` does faults to a world of processes under load, and accounts for every event
+    afterwards. What cannot be run is refused before anything starts. Ctrl-C ends a run with what was measured until
+    then, which is partial and has not passed. A run that is worse than the runs before it in the same report fails too.
+    ``year`` runs nothing: it models how available a year of regions is, and what would reach five nines.
     """
     if flags["test"] == "year":
         return _year(flags)

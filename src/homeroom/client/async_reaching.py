@@ -156,7 +156,8 @@ class AsyncReaching(Reached):
     def http(self, url: str) -> httpx.AsyncClient:
         """Return what has the connections to an address."""
         if url not in self._http:
-            settings = self._connecting.http_settings(url, self._trusted)
+            made_with = httpx.AsyncHTTPTransport
+            settings = self._connecting.http_settings(url, self._trusted, made_with)
             self._http[url] = httpx.AsyncClient(**settings)
         return self._http[url]
 

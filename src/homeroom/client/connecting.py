@@ -119,15 +119,24 @@ class Connecting:
         """What opens a node; it goes along with a request to an endpoint, and with no other."""
         return {"Authorization": f"Bearer {self.key}"}
 
-    def http_settings(self, url: str, trusted: ssl.SSLContext | None) -> dict[str, Any]:
-        """Return how the library is set up for an address, without the key."""
-        return {
+    def http_settings(
+        self,
+        url: str,
+        trusted: ssl.SSLContext | None,
+        transport: type[httpx.HTTPTransport | httpx.AsyncHTTPTransport],
+    ) -> dict[str, Any]:
+        """Return how the library is set up for an address, without the key; ``transport`` is what it connects with."""
+        verify = trusted or is_secure(url)
+        settings: dict[str, Any] = {
             "base_url": url,
             "headers": {"User-Agent": "homeroom"},
-            "verify": trusted or is_secure(url),
+            "verify": verify,
             "trust_env": not _is_here(urlsplit(url).hostname or ""),
             "follow_redirects": False,
         }
+        if self.options.source is not None:
+            settings["transport"] = transport(verify=verify, local_address=self.options.source)
+        return settings
 
     def trusted(self) -> ssl.SSLContext | None:
         """Return by which certificates nodes are known, None where none is asked for one.

@@ -1,5 +1,6 @@
 """How a client and a sender behave, in two small objects that refuse what makes no sense."""
 
+import ipaddress
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
@@ -25,6 +26,8 @@ class ClientOptions:
         to the node. What is not held in time is sent again, until ``time_s_max``
     world : whose routing tables are followed, to find other nodes than those that are handed in; None for none
     retried : is told in words why an attempt failed, while the next one is waited for; in whichever thread waits
+    source : the address of this machine from which connections are made, where it has several; None leaves it to the
+        system. With one, proxies of the environment are not used
 
     Raises
     ------
@@ -39,11 +42,19 @@ class ClientOptions:
     ack: str | None = None
     world: KnownWorld | None = None
     retried: Callable[[str], None] | None = None
+    source: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense."""
         _check("time_s_max", self.time_s_max, 86_400)
         _check("attempt_s_max", self.attempt_s_max, 3_600)
+        if self.source is not None:
+            try:
+                ipaddress.ip_address(self.source)
+            except ValueError:
+                raise SettingsError(
+                    f"source is {self.source!r}, must be an address of this machine, such as 192.0.2.1"
+                ) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

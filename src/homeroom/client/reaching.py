@@ -168,7 +168,7 @@ class Reaching(Reached):
         """Return what has the connections to an address."""
         with self._lock:
             if url not in self._http:
-                settings = self._connecting.http_settings(url, self._trusted)
+                settings = self._connecting.http_settings(url, self._trusted, httpx.HTTPTransport)
                 client = self.deadlines.bounded(httpx.Client(**settings))
                 if self._is_closed:
                     client.close()  # it says so itself to whoever uses it

@@ -43,9 +43,10 @@ from homeroom.log.compliance import (
 from homeroom.log.consents import Need
 from homeroom.log.cuts import CutFact, Cuts, HistoryCut, HistoryKept, check_cut, folded_cut
 from homeroom.log.homes import Homes, HomesPut, check_homes, folded_homes
-from homeroom.log.keys import Key, KeyCreated, KeyRevoked, Scope
+from homeroom.log.keys import Key, KeyCreated, KeyRevoked, Scope, check_key
 from homeroom.log.members import MemberFact, Membership, check_member, folded_member
 from homeroom.log.rulings import RulingFact, folded_ruling
+from homeroom.log.users import User, UserFact, check_user, folded_user
 from homeroom.log.webhooks import (
     Webhook,
     WebhookCreated,
@@ -174,7 +175,7 @@ class AuditAnchored(msgspec.Struct, frozen=True, kw_only=True, tag="audit-anchor
 
 
 _PartFact: TypeAlias = (
-    CatalogueFact | ComplianceFact | CutFact | HomesPut | WebhookFact | MemberFact
+    CatalogueFact | ComplianceFact | CutFact | HomesPut | WebhookFact | MemberFact | UserFact
 )
 Fact: TypeAlias = (
     TenantPut
@@ -272,6 +273,7 @@ class Control:
     cuts : by tenant the last cut of its history
     compliance : by tenant its purposes and the requests of its persons
     homes : by tenant where its learners have their home; ask `homes_of`
+    users : by name those who may sign in to the pages
     """
 
     epoch: int = 0
@@ -286,6 +288,7 @@ class Control:
     cuts: Cuts = field(default_factory=dict)
     compliance: Mapping[str, Compliance] = field(default_factory=dict)
     homes: Mapping[str, Homes] = field(default_factory=dict)
+    users: Mapping[str, User] = field(default_factory=dict)
 
     # --- asked ---
 
@@ -353,7 +356,8 @@ class Control:
                 check_name("tenant", fact.name)
                 self._check_pinned(fact)
             case KeyCreated():
-                self._check_key(fact)
+                self._check_tenant(fact.tenant)
+                check_key(self.keys, fact)
             case KeyRevoked():
                 if fact.prefix not in self.keys:
                     raise ControlError(
@@ -389,8 +393,8 @@ class Control:
 
     def _check_part(self, fact: _PartFact) -> None:
         """Refuse a fact of which another module knows more."""
-        if isinstance(fact, MemberFact):
-            check_member(self.members, fact)
+        if isinstance(fact, MemberFact | UserFact):
+            self._check_belonging(fact)
             return
         if isinstance(fact, WebhookCreated | CatalogueFact | CutFact | ComplianceFact | HomesPut):
             self._check_tenant(fact.tenant)
@@ -411,6 +415,12 @@ class Control:
         else:
             check_webhook(self.webhooks, fact)
 
+    def _check_belonging(self, fact: MemberFact | UserFact) -> None:
+        if isinstance(fact, UserFact):
+            check_user(self.users, self.tenants, fact)
+        else:
+            check_member(self.members, fact)
+
     def _check_small(self, fact: VerbsPut | AuditAnchored | Readmitted) -> None:
         if isinstance(fact, AuditAnchored):
             check_name("node", fact.node)
@@ -427,24 +437,6 @@ class Control:
         if name not in self.tenants:
             known = ", ".join(sorted(self.tenants)[:10]) or "none"
             raise ControlError(f"there is no tenant {name!r}; there are: {known}")
-
-    def _check_key(self, fact: KeyCreated) -> None:
-        self._check_tenant(fact.tenant)
-        check_name("key", fact.name)
-        check_count("keys", len(self.keys) + 1, limits.KEYS_MAX)
-        if fact.prefix in self.keys:
-            raise ControlError(f"there is a key {fact.prefix} already; draw another one")
-        if not fact.scopes:
-            raise ControlError(
-                f"key {fact.name!r} has no scopes; give it some of {', '.join(Scope)}"
-            )
-        others = {key.tenant for key in self.keys_named(fact.name)} - {fact.tenant}
-        if others:
-            raise ControlError(
-                f"a key {fact.name!r} is there for the tenant {min(others)!r}; choose another name"
-            )
-        named = len(fact.courses) + len(fact.organisations)
-        check_count("courses and organisations of a key", named, limits.KEY_PLACES_MAX)
 
     def _check_definition(self, fact: DefinitionPut | DefinitionDeleted) -> None:
         self._check_tenant(fact.tenant)
@@ -496,8 +488,8 @@ class Control:
         """Return the fields that a fact changes which has a module of its own, or a node of its own."""
         if isinstance(fact, AuditAnchored | Readmitted | HomesPut):
             return self._with_small(fact)
-        if isinstance(fact, MemberFact):
-            return {"members": self._with_member(fact, epoch)}
+        if isinstance(fact, MemberFact | UserFact):
+            return self._with_belonging(fact, (epoch, change.at_ms))
         if isinstance(fact, IdsRegistered | IdsWithdrawn):
             catalogue = folded_catalogue(self.catalogue(fact.tenant), fact, epoch)
             return {"catalogues": _with(self.catalogues, fact.tenant, catalogue)}
@@ -510,10 +502,16 @@ class Control:
         stated = (change.author, change.at_ms, epoch)
         return {"webhooks": folded_webhook(self.webhooks, fact, stated)}
 
-    def _with_member(self, fact: MemberFact, epoch: int) -> Membership:
+    def _with_belonging(
+        self, fact: MemberFact | UserFact, stated: tuple[int, int]
+    ) -> dict[str, Any]:
+        """Return with a fact about a node of the world, or about a person who signs in to it."""
+        if isinstance(fact, UserFact):
+            return {"users": folded_user(self.users, fact, stated)}
         if not isinstance(fact, RulingFact):
-            return folded_member(self.members, fact, epoch)
-        return replace(self.members, rulings=folded_ruling(self.members.rulings, fact, self.cuts))
+            return {"members": folded_member(self.members, fact, stated[0])}
+        rulings = folded_ruling(self.members.rulings, fact, self.cuts)
+        return {"members": replace(self.members, rulings=rulings)}
 
     def _with_small(self, fact: AuditAnchored | Readmitted | HomesPut) -> dict[str, Any]:
         if isinstance(fact, HomesPut):

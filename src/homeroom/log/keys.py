@@ -4,12 +4,17 @@ A key is stated by what is needed to know it again: the part by which it is foun
 reads the control stream can therefore give nobody a key. Revocation only grows: of several the earliest counts.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
 
-__all__ = ["Key", "KeyCreated", "KeyRevoked", "Scope"]
+from homeroom import limits
+from homeroom.errors import ControlError
+from homeroom.log.checked import check_count, check_name
+
+__all__ = ["Key", "KeyCreated", "KeyRevoked", "Scope", "check_key"]
 
 
 class Scope(StrEnum):
@@ -86,3 +91,20 @@ class Key:
         return (expires_ms is None or now_ms < expires_ms) and (
             revoked_ms is None or now_ms < revoked_ms
         )
+
+
+def check_key(keys: Mapping[str, Key], fact: KeyCreated) -> None:
+    """Raise `ControlError` for a key that makes no sense beside those there are, by prefix."""
+    check_name("key", fact.name)
+    check_count("keys", len(keys) + 1, limits.KEYS_MAX)
+    if fact.prefix in keys:
+        raise ControlError(f"there is a key {fact.prefix} already; draw another one")
+    if not fact.scopes:
+        raise ControlError(f"key {fact.name!r} has no scopes; give it some of {', '.join(Scope)}")
+    others = {key.tenant for key in keys.values() if key.name == fact.name} - {fact.tenant}
+    if others:
+        raise ControlError(
+            f"a key {fact.name!r} is there for the tenant {min(others)!r}; choose another name"
+        )
+    named = len(fact.courses) + len(fact.organisations)
+    check_count("courses and organisations of a key", named, limits.KEY_PLACES_MAX)

@@ -74,6 +74,8 @@ class TenantState:
     applied : by origin the last entry that is in it
     newest : hybrid stamp of the newest entry that is in it, 0 for none
     named : the greatest epoch under which any of it was written
+    left_out : by other tenant that was left out then, by origin the first entry that said something of it; None for a
+        state that was made of no snapshot
     passed_over : other tenants of which entries up to there said something, and that nobody had stated
     overview : what was noted of the state when it was looked over last
     """
@@ -83,6 +85,7 @@ class TenantState:
     newest: int = 0
     named: int = 0
     passed_over: frozenset[str] = frozenset()
+    left_out: Mapping[str, Mapping[Origin, int]] | None = None
     overview: Overview | None = None
 
     def look_over(self, applied: Vector) -> Overview:
@@ -107,6 +110,7 @@ class Folding:
     control : what was stated
     stated : its entries, in the order in which they were stated
     refused : by tenant that is left out, why
+    left_out : by such a tenant, by origin the first entry of those that are folded that it will want
     elsewhere : tenants of which nothing comes here, because their events stay in another jurisdiction
     stamps : by origin the hybrid stamp of the last entry that was folded
     waiting : by origin why entries that were given last could not be folded yet
@@ -134,6 +138,7 @@ class Folding:
         self.control = Control()
         self.stated = Stated()
         self.refused: dict[str, str] = {}
+        self.left_out: dict[str, dict[Origin, int]] = {}
         self.elsewhere: set[str] = set()
         self.stamps: dict[Origin, int] = {}
         self.waiting: dict[Origin, str] = {}
@@ -257,6 +262,8 @@ class Folding:
         self.applied, self.control = read.applied, read.control
         self.unknown |= read.unknown
         self.is_in_doubt |= read.is_in_doubt
+        for name, origin, number in read.left_out:
+            self.want(name, {origin: number})
         for origin, alarm in read.alarms:
             self.alarms[origin] = self.alarms.get(origin, Alarm()).joined(alarm)
         rulings = self.control.members.rulings
@@ -272,6 +279,12 @@ class Folding:
             tenant.named = max(tenant.named, read.named.get(name, 0))
             if tenant.overview is not None:  # else nobody has asked for it
                 tenant.look_over(self.applied)
+
+    def want(self, name: str, numbers: Mapping[Origin, int]) -> None:
+        """Note of a tenant that is left out from which entry of an origin on it will want what is folded already."""
+        first = self.left_out.setdefault(name, {})
+        for origin, number in numbers.items():
+            first[origin] = min(number, first.get(origin, number))
 
     def _say_touched(self, read: "_Read") -> None:
         """Say which entries made answers other ones, before anybody can be told that they are folded."""
@@ -310,7 +323,7 @@ class Folding:
         entry.check_payload()
         content = unpack(entry.payload).content
         if entry.origin.stream.has_events:
-            _take(entry, content, read, self.refused.keys() | self.elsewhere)
+            _take(entry, content, read, (self.refused, self.elsewhere))
         elif entry.origin.stream is Stream.CONTROL:
             changes = read_changes(content)
             if self._waits_for_events(entry, changes, read.control):
@@ -393,6 +406,7 @@ class Folding:
                     read.tenants[name] = self.make(name, read.control)
                 except KeyFileError as error:
                     self.refused[name] = str(error)
+                    self.want(name, {})
                     continue
                 except TenantElsewhereError:
                     self.elsewhere.add(name)
@@ -459,6 +473,7 @@ class _Read:
     written : by tenant what its events are about, once they are joined
     alarms : what should not have been in entries, with their origins
     unknown : tenants of which nothing could be taken, because nobody has stated them
+    left_out : entries that say something of a tenant that is left out, with its name
     stated : by tenant, or `ALL_TENANTS`, entries that stated something of answers
     is_in_doubt : whether what is folded has to be folded anew
     """
@@ -476,6 +491,7 @@ class _Read:
     written: dict[str, Written] = field(default_factory=dict)
     alarms: list[tuple[Origin, Alarm]] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)
+    left_out: list[tuple[str, Origin, int]] = field(default_factory=list)
     stated: dict[str, list[tuple[Origin, int]]] = field(default_factory=dict)
     is_in_doubt: bool = False
 
@@ -485,7 +501,11 @@ class _Read:
         return self.control if self.known is None else self.known
 
 
-def _take(entry: Entry, content: bytes, read: _Read, refused: Container[str]) -> None:
+def _take(
+    entry: Entry, content: bytes, read: _Read, absent: tuple[Container[str], Container[str]]
+) -> None:
+    """Take what an entry says; ``absent`` are tenants that are left out, and those that are elsewhere."""
+    refused, elsewhere = absent
     for part in unchecked_parts(content):
         name = part.tenant
         is_pinned = entry.origin.stream is Stream.PINNED
@@ -493,6 +513,9 @@ def _take(entry: Entry, content: bytes, read: _Read, refused: Container[str]) ->
             part.check()
             read.alarms.append((entry.origin, Alarm(1, misplaced=1)))
         elif name in refused:
+            part.check()
+            read.left_out.append((name, entry.origin, entry.number))
+        elif name in elsewhere:
             part.check()
         elif name not in read.tenants:
             part.check()

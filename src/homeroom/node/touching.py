@@ -2,8 +2,9 @@
 
 An entry names the tenants that it says something of; all other entries leave their answers as they are. What was
 stated of one tenant touches that one, and what was stated of the world all of them, since it decides how events count
-and what is shown. But where audit logs end, which is stated all the time, who has a key and who is told of changes say
-nothing of any answer: a key is looked at before each question, and what its scope shows is part of an answer's name.
+and what is shown. But where audit logs end, which is stated all the time, who has a key, who signs in and who is told
+of changes say nothing of any answer: a key is looked at before each question, and what its scope shows is part of an
+answer's name.
 
 What events are about is noted by part (`homeroom.node.touched_parts`): answers that depend on one course run or learner
 are left as they are by events of others. Whatever is no event touches all parts.
@@ -17,6 +18,7 @@ from typing import Final, NamedTuple
 
 from homeroom.log.control import AuditAnchored, Change, KeyCreated, KeyRevoked, TenantPut
 from homeroom.log.origins import Origin, Vector
+from homeroom.log.users import UserFact
 from homeroom.log.webhooks import WebhookFact
 from homeroom.node.touched_parts import PartRead, TouchedParts, Written
 
@@ -24,7 +26,7 @@ __all__ = ["ALL_TENANTS", "Touch", "Touches", "answers_touched"]
 
 ALL_TENANTS: Final = ""
 """Stands for all tenants: none is called so."""
-_OF_NO_ANSWER: Final = (AuditAnchored, KeyCreated, KeyRevoked, WebhookFact)
+_OF_NO_ANSWER: Final = (AuditAnchored, KeyCreated, KeyRevoked, UserFact, WebhookFact)
 
 
 class Touch(NamedTuple):

@@ -11,8 +11,7 @@ import asyncio
 import math
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -26,6 +25,7 @@ from homeroom.errors import HomeroomError
 from homeroom.log.log import Accepted
 from homeroom.log.origins import Token, Vector
 from homeroom.provers.learners import Arriving
+from homeroom.provers.open_loop import on_time
 from homeroom.proving.analysis import PARTS, QUESTIONS, Passes, cohort_rules
 from homeroom.proving.latencies import Latencies
 from homeroom.proving.plans import LoadPlan
@@ -44,7 +44,6 @@ __all__ = [
 
 TENANT: Final = "main"
 _LEARNER: Final = "learner"
-_UNDER_WAY_MAX: Final = 4_096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,36 +194,13 @@ class Loading:
         passing = asyncio.create_task(self._analyse(ending))
         try:
             await asyncio.gather(
-                self._on_time(begin_s, batches[1], send), self._on_time(begin_s, asked_s, ask)
+                on_time(begin_s, batches[1], send, self._stop),
+                on_time(begin_s, asked_s, ask, self._stop),
             )
         finally:
             ending.set()
             await passing
         return time.perf_counter() - begin_s
-
-    async def _on_time(
-        self,
-        begin_s: float,
-        times: npt.NDArray[np.float64],
-        work: Callable[[int, float], Awaitable[None]],
-    ) -> None:
-        """Begin each piece of work at its time, whether those before it are done or not."""
-        under_way: set[asyncio.Future[None]] = set()
-        for number, after_s in enumerate(times.tolist()):
-            wanted_s = begin_s + after_s
-            with suppress(TimeoutError):
-                early_s = wanted_s - time.perf_counter()
-                if early_s > 0:
-                    await asyncio.wait_for(self._stop.wait(), early_s)
-            if self.is_stopped:
-                break
-            if len(under_way) >= _UNDER_WAY_MAX:
-                # Nobody gets more than this ahead of a node; what it costs is counted as their waiting.
-                await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
-            one = asyncio.ensure_future(work(number, wanted_s))
-            under_way.add(one)
-            one.add_done_callback(under_way.discard)
-        await asyncio.gather(*under_way)
 
     async def _send(self, arriving: Arriving, wanted_s: float) -> None:
         outcome = await self._node.offer(TENANT, "prove", arriving.batch)

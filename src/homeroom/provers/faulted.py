@@ -271,12 +271,15 @@ class _Run:
         self._say(
             f"{before} batches of which nothing was known are sent again; {left} are not taken"
         )
+        asked_s = self._now_s()
         missing = await self._nodes.settled(self._ledger.events, _SETTLE_S, self._now_s)
+        settled_s = self._now_s() - asked_s
         audit = await self._nodes.audit(self._ledger)
         wrong, told = await self._conflicts.unsettled(self._world.urls)
         self._told["audit"] = audit.to_json() | {
             "wrong": audit.wrong,
             "missing": missing,
+            "settled_s": settled_s,
             "sent_again": before,
             "not_taken": left,
         }

@@ -7,7 +7,7 @@ from homeroom.errors import ProvingError
 from homeroom.provers.growing import Grown
 from homeroom.provers.loading import Loaded
 from homeroom.proving.analysis import PARTS
-from homeroom.proving.criteria import Measured, share_interval
+from homeroom.proving.criteria import Measured, error_share
 from homeroom.proving.growth import fit_growth
 from homeroom.proving.latencies import Latencies
 from homeroom.proving.results import Series
@@ -61,16 +61,7 @@ def _errors(loaded: Loaded, evidence: str) -> Measured:
     asking, taken = loading.asking, loading.taken
     count = asking.failed.total() + asking.late + taken.failed.total()
     whole = asking.asked.total() + len(taken.latencies)
-    if whole == 0:
-        return Measured(figure=None, evidence=evidence)
-    wrong = len(loaded.wrong) / max(loaded.compared, 1)
-    interval = share_interval(count, whole)
-    assert interval is not None
-    return Measured(
-        figure=min(count / whole + wrong, 1.0),
-        interval=(min(interval[0] + wrong, 1.0), min(interval[1] + wrong, 1.0)),
-        evidence=evidence,
-    )
+    return error_share((count, whole), (len(loaded.wrong), loaded.compared), evidence)
 
 
 def _per_minute(loaded: Loaded) -> float | None:

@@ -33,7 +33,7 @@ from homeroom.provers.learners import (
 )
 from homeroom.proving.analysis import cohort_rules
 from homeroom.proving.arrivals import DailyCurve, arrival_times
-from homeroom.proving.plans import LoadPlan, Sizes
+from homeroom.proving.plans import GeographyPlan, LoadPlan, Sizes
 from homeroom.running.node import RunningNode
 from homeroom.running.opening import NodeOptions
 from homeroom.simulation.curriculum import HOURS
@@ -42,10 +42,12 @@ from homeroom.simulation.world import LearnerWorld
 __all__ = [
     "Loaded",
     "check_disk",
+    "check_free",
     "compared",
     "defined",
     "events_per_second",
     "load_embedded",
+    "noon_clock",
     "options_at_noon",
     "world_of",
 ]
@@ -84,7 +86,7 @@ def events_per_second(plan: LoadPlan, sizes: Sizes) -> float:
     return DailyCurve(HOURS).peak_per_second(sizes.learners * plan.events_per_learner_day)
 
 
-def world_of(plan: LoadPlan, learners: int, now_ms: int) -> LearnerWorld:
+def world_of(plan: LoadPlan | GeographyPlan, learners: int, now_ms: int) -> LearnerWorld:
     """Return learners whose history ends yesterday and begins on the Monday before the first day of the plan."""
     today = dt.datetime.fromtimestamp(now_ms / 1_000, dt.UTC).date()
     start = today - dt.timedelta(days=plan.days)
@@ -104,10 +106,15 @@ def check_disk(folder: Path, plan: LoadPlan, sizes: Sizes) -> None:
     events = (
         sizes.learners * plan.events_per_learner + events_per_second(plan, sizes) * sizes.seconds
     )
-    needed, free = disk_bytes(sizes.learners, events), shutil.disk_usage(folder).free
+    check_free(folder, disk_bytes(sizes.learners, events), sizes.learners)
+
+
+def check_free(folder: Path, needed: int, learners: int) -> None:
+    """Refuse a run that needs more bytes for so many learners than a folder's disk has. Raises `ProvingError`."""
+    free = shutil.disk_usage(folder).free
     if needed > free:
         raise ProvingError(
-            f"{sizes.learners:,} learners need about {needed / 2**30:,.1f} GiB in {folder}, and {free / 2**30:,.1f} "
+            f"{learners:,} learners need about {needed / 2**30:,.1f} GiB in {folder}, and {free / 2**30:,.1f} "
             "are free; take fewer learners, or another folder with --report"
         )
 
@@ -139,11 +146,14 @@ async def _load(plan: LoadPlan, sizes: Sizes, folder: Path, now_ms: int, say: Sa
 
 def options_at_noon(today: dt.date) -> NodeOptions:
     """Return how a node runs for which it is noon of a date now, so that no day ends while it is measured."""
+    return NodeOptions(now_ms=noon_clock(today), wait_ms=600_000)
+
+
+def noon_clock(today: dt.date) -> Callable[[], int]:
+    """Return a clock, in milliseconds since 1970 UTC, that begins at noon of a date."""
     noon = dt.datetime.combine(today, dt.time(12), dt.UTC)
     begun_s, noon_ms = time.monotonic(), int(noon.timestamp() * 1_000)
-    return NodeOptions(
-        now_ms=lambda: noon_ms + int((time.monotonic() - begun_s) * 1_000), wait_ms=600_000
-    )
+    return lambda: noon_ms + int((time.monotonic() - begun_s) * 1_000)
 
 
 async def _at_node(

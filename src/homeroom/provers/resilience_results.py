@@ -137,7 +137,9 @@ def _add(
 
 def _broken(ran: Ran) -> list[str]:
     of_processes = [f"{one.fault}: {said}" for one in ran.episodes for said in one.broken]
-    return of_processes + ran.simulated.broken
+    missing = (ran.measured.get("audit") or {}).get("missing")
+    afterwards = [f"all nodes come to the same afterwards: {missing}"] if missing else []
+    return of_processes + afterwards + ran.simulated.broken
 
 
 def _year(ran: Ran) -> year.Outcome:
@@ -151,14 +153,14 @@ def _year(ran: Ran) -> year.Outcome:
 
 
 def _figures(ran: Ran, modelled: year.Outcome) -> dict[str, Any]:
-    times = {
-        "detection_s": [one.detection_s for one in ran.episodes if one.detection_s is not None],
-        "failover_s": [time for one, _ in ran.of("failover_s") for time in one.failover_s],
-        "recovery_s": [one.recovery_s for one in ran.episodes if one.recovery_s is not None],
+    spreads = {
+        fault.name: _spreads([one for one in ran.episodes if one.fault == fault.name])
+        for fault in ran.plan.faults
+        if fault.is_real
     }
     return {
         "episodes": len(ran.episodes),
-        "spreads": {name: spread_of(found) for name, found in times.items()},
+        "spreads": {"all": _spreads(ran.episodes), **spreads},
         "requests": ran.measured.get("requests"),
         "audit": ran.measured.get("audit"),
         "conflicts": ran.measured.get("conflicts"),
@@ -170,6 +172,17 @@ def _figures(ran: Ran, modelled: year.Outcome) -> dict[str, Any]:
             "by_cause_s": dict(modelled.by_cause),
         },
     }
+
+
+def _spreads(episodes: Iterable[Episode]) -> dict[str, Any]:
+    """Return how the times of some episodes are distributed; failover is that of every program."""
+    some = list(episodes)
+    times = {
+        "detection_s": [one.detection_s for one in some if one.detection_s is not None],
+        "failover_s": [time for one in some for time in one.failover_s],
+        "recovery_s": [one.recovery_s for one in some if one.recovery_s is not None],
+    }
+    return {name: spread_of(found) for name, found in times.items()}
 
 
 def _series(ran: Ran) -> list[Series]:

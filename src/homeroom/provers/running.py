@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from homeroom.adapters.whole_files import whole_file
-from homeroom.errors import ProvingError
+from homeroom.provers.geography import check_geography, prove_geography
 from homeroom.provers.load import check_load, prove_load
 from homeroom.provers.machine import describe
 from homeroom.provers.outcome import Outcome, Proving
 from homeroom.provers.resilience import check_resilience, prove_resilience
 from homeroom.proving.criteria import Measured, judge
-from homeroom.proving.plans import LoadPlan, Plan, ResiliencePlan, Sizes
+from homeroom.proving.plans import GeographyPlan, LoadPlan, Plan, ResiliencePlan, Sizes
 from homeroom.proving.results import Results
 
 __all__ = ["check", "run_plan"]
@@ -28,10 +28,10 @@ def check(plan: Plan, how: Proving) -> Plan:
     match plan:
         case LoadPlan():
             check_load(plan, how)
+        case GeographyPlan():
+            check_geography(plan, how)
         case ResiliencePlan():
             check_resilience(plan, how)
-        case _:
-            raise ProvingError(f"homeroom prove {plan.test} is not there yet")
     return plan
 
 
@@ -39,6 +39,8 @@ def _proved(plan: Plan, how: Proving, began_ms: int) -> Outcome:
     match plan:
         case LoadPlan():
             return prove_load(plan, how, began_ms)
+        case GeographyPlan():
+            return prove_geography(plan, how, began_ms)
         case ResiliencePlan():
             return prove_resilience(plan, how)
     raise AssertionError(f"a plan of {plan.test} was not checked")

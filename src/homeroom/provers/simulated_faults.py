@@ -7,14 +7,14 @@ had again by the command that is told with it.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from itertools import count, islice
+from itertools import islice
 from typing import Any, Final
 
 from homeroom.proving.faults import Fault, Simulated
 
 __all__ = ["SimulatedFaults", "simulate_faults"]
 
-_SEEDS_MAX: Final = 5_000
+_SEEDS: Final = range(1, 5_001)
 _STORM_MS: Final = 8_000
 
 
@@ -63,8 +63,8 @@ def _write(one: Simulated, each: int, found: SimulatedFaults) -> None:
     from homeroom.simulation.regions.world import simulate
 
     kind = Kind(one.kind)
-    seeds = (seed for seed in count(1) if kind in make_plan(seed, _STORM_MS).kinds)
-    for seed in _first(seeds, each):
+    seeds = (seed for seed in _SEEDS if kind in make_plan(seed, _STORM_MS).kinds)
+    for seed in islice(seeds, each):
         run = simulate(seed, _STORM_MS)
         _note(one, run.violations, f"--seeds {seed} --seconds {_STORM_MS // 1_000}", found)
 
@@ -74,17 +74,11 @@ def _travel(one: Simulated, each: int, found: SimulatedFaults) -> None:
     from homeroom.simulation.journeys.world import travel
 
     kind = Kind(one.kind)
-    seeds = (
-        seed for seed in count(1) if any(f.kind is kind for f in make_journey_plan(seed).faults)
-    )
-    for seed in _first(seeds, each):
+    seeds = (seed for seed in _SEEDS if any(f.kind is kind for f in make_journey_plan(seed).faults))
+    for seed in islice(seeds, each):
         run = travel(make_journey_plan(seed))
         found.moved_ms += run.rerouted_ms
         _note(one, run.violations, f"--traffic --seeds {seed}", found)
-
-
-def _first(seeds: Iterable[int], each: int) -> list[int]:
-    return [seed for seed in islice(seeds, each) if seed <= _SEEDS_MAX]
 
 
 def _note(one: Simulated, violations: Iterable[str], options: str, found: SimulatedFaults) -> None:

@@ -30,6 +30,7 @@ __all__ = [
     "Measured",
     "Verdict",
     "check_criteria",
+    "error_share",
     "judge",
     "share_interval",
 ]
@@ -292,3 +293,22 @@ def share_interval(count: int, of: int) -> tuple[float, float] | None:
         return None
     low, high = wilson(np.array([count]), np.array([of]))
     return float(low[0]), float(high[0])
+
+
+def error_share(errors: tuple[int, int], wrong: tuple[int, int], evidence: str) -> Measured:
+    """Return the share of requests that failed or were late, with that of compared answers that were wrong added.
+
+    Parameters
+    ----------
+    errors : how many failed or were late, of how many
+    wrong : how many were wrong, of how many that were compared
+    evidence : where both can be looked up
+    """
+    interval = share_interval(*errors)
+    if interval is None:
+        return Measured(figure=None, evidence=evidence)
+    false = wrong[0] / max(wrong[1], 1)
+    low, high = (min(end + false, 1.0) for end in interval)
+    return Measured(
+        figure=min(errors[0] / errors[1] + false, 1.0), interval=(low, high), evidence=evidence
+    )

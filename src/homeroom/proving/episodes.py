@@ -80,9 +80,10 @@ class Episode:
     def timeline(self) -> Timeline:
         """Return it for a chart: the fault first, then what followed in order of time."""
         marks = sorted(self.marks, key=lambda one: one[1])
-        lasting = Span(what="it lasts", begin_s=self.begun_s, end_s=self.over_s)
+        fault = f"{self.fault} ({', '.join(self.whom)})"
+        lasting = Span(what=f"{fault} lasts", begin_s=self.begun_s, end_s=self.over_s)
         return Timeline(
-            fault=f"{self.fault} ({', '.join(self.whom)})",
+            fault=fault,
             events=[lasting, *(Span(what=what, begin_s=at_s) for what, at_s in marks)],
         )
 

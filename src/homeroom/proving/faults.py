@@ -76,11 +76,10 @@ class Where(StrEnum):
 
 
 class Need(StrEnum):
-    """What a machine must have for it."""
+    """What a machine must have for it, beside networks for regions."""
 
     REDIS = "redis"
     POSTGRESQL = "postgresql"
-    NETWORKS = "networks"
     DISKS = "disks"
 
 

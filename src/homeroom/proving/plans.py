@@ -93,6 +93,10 @@ class _GeographyTable(_PlanTable, frozen=True, kw_only=True):
     users: dict[str, _UsersTable] = {}
     stretch: Annotated[float, Meta(ge=1, le=10)] = 1.5
     last_mile_ms: Annotated[float, Meta(ge=0, le=1_000)] = 8.0
+    regions: tuple[str, ...] = ()
+    down: str = ""
+    batches_per_second: _Rate = 1.0
+    events_per_learner: _Rate = 12.0
 
 
 class _ResilienceTable(_PlanTable, frozen=True, kw_only=True):
@@ -196,11 +200,19 @@ class GeographyPlan(Plan):
     users : where they are
     stretch : how many times as long as the great circle cables are
     last_mile_ms : of a round trip, between a user and the network
+    regions : those of the shipped world that run; empty for all that are active in it
+    down : the one that goes down at the end; empty for the one whose loss takes users farthest
+    batches_per_second : of twenty events, that users send meanwhile
+    events_per_learner : of history, on average
     """
 
     users: tuple[Users, ...]
     stretch: float
     last_mile_ms: float
+    regions: tuple[str, ...]
+    down: str
+    batches_per_second: float
+    events_per_learner: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -369,8 +381,19 @@ def _geography(table: _GeographyTable, written: Mapping[str, Any]) -> GeographyP
                 f"{one.name} {one.asked} is impossible: a round trip over the last mile alone takes "
                 f"{table.last_mile_ms:g} ms"
             )
+    if table.regions and table.down not in ("", *table.regions):
+        raise ProvingError(
+            f"down is {table.down!r}, which does not run; regions are {', '.join(table.regions)}"
+        )
     return GeographyPlan(
-        **shared, users=users, stretch=table.stretch, last_mile_ms=table.last_mile_ms
+        **shared,
+        users=users,
+        stretch=table.stretch,
+        last_mile_ms=table.last_mile_ms,
+        regions=table.regions,
+        down=table.down,
+        batches_per_second=table.batches_per_second,
+        events_per_learner=table.events_per_learner,
     )
 
 

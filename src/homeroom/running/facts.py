@@ -179,7 +179,7 @@ class Facts:
         facts: list[Fact] = [fact]
         if self._options.world is not None:
             facts = with_key(fact, self._live.control, self._key_check)
-        token = await self._state_all(facts, author)
+        token = await self._state_after(facts, author)
         try:
             await self._folds.reached(token)
         except NotYetError:
@@ -242,6 +242,21 @@ class Facts:
         if isinstance(fact, MemberLeft) and not fact.closed:
             return await self._among.closed(fact)
         return self.retention.completed(fact)
+
+    async def _state_after(self, facts: Sequence[Fact], author: str) -> Token:
+        """State facts; a move after one that was asked for a moment before, is written, and has its term already."""
+        move = facts[-1]
+        try:
+            return await self._state_all(facts, author)
+        except ControlError:
+            if not isinstance(move, HomeMoved):
+                raise
+            is_before = await self._folds.becomes(
+                lambda: self._live.control.members.term >= move.term, self._folds.bounded(None)
+            )
+            if not is_before or self.home != move.node:
+                raise
+        return await self._state_all([self._moved(HomeMoved(node=move.node, term=0))], author)
 
     async def state_endings(self, facts: Sequence[Fact]) -> None:
         """State what the member says of lives that are over; return when it counts here.

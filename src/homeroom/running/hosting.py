@@ -10,12 +10,13 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from random import SystemRandom
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from homeroom.adapters import system_clock
 from homeroom.adapters.certificates import is_signature
 from homeroom.adapters.web_server import Listening, serve_until
 from homeroom.adapters.world_file import Stage, read_world
+from homeroom.errors import SettingsError
 from homeroom.running.audit_keeping import AuditKeeping
 from homeroom.running.cache_hosting import cache_of
 from homeroom.running.home_webhooks import HomeWebhooks
@@ -33,8 +34,12 @@ from homeroom.scaling.engine import Missing
 from homeroom.serve.access import Access, Tokens
 from homeroom.serve.app import make_app
 from homeroom.serve.interface import Interface, make_interface
+from homeroom.serve.pages.provider import Provider
 from homeroom.serve.settings import OidcSettings, ServerSettings, Settings, ShardSettings
 from homeroom.serve.xapi.admission import Admitted
+
+if TYPE_CHECKING:
+    from homeroom.adapters.oidc import OidcTokens
 
 __all__ = [
     "AUDIT_FILE",
@@ -42,6 +47,7 @@ __all__ = [
     "in_world",
     "interface_of",
     "node_options",
+    "provider_of",
     "tokens_of",
     "traffic_of",
     "webhooks_of",
@@ -113,7 +119,13 @@ async def _host_once(
             traffic_of(path, node, world, (now_ms, _load_of(interface))) as traffic,
         ):
             interface.metrics.caches = cache.status if cache is not None else None
-            whole = replace(interface, stopping=ending, remembering=cache, traffic=traffic)
+            whole = replace(
+                interface,
+                stopping=ending,
+                remembering=cache,
+                traffic=traffic,
+                provider=provider_of(settings),
+            )
             records = Admitted(whole, node.records, is_signature, node.records.pseudonym_of)
             app = make_app(whole, {"/xapi": records})
             await serve_until(app, _listening(settings.server), ending, heard)
@@ -202,6 +214,7 @@ async def traffic_of(
             control=node.control,
             is_ready=lambda: node.is_ready,
             load=outside[1],
+            source=world.source,
         )
     )
     node.watch(traffic.troubles)
@@ -288,13 +301,44 @@ def tokens_of(oidc: OidcSettings) -> Tokens | None:
     """Return who checks tokens under these settings, None if nobody does. Raises `SettingsError`."""
     if oidc.issuer is None or oidc.audience is None or oidc.keys is None:
         return None
+    return _tokens(oidc, oidc.audience)
+
+
+def _tokens(oidc: OidcSettings, audience: str) -> "OidcTokens":
     from homeroom.adapters.oidc import OidcTokens
 
-    must_be = {"issuer": oidc.issuer, "audience": oidc.audience, "algorithm": oidc.algorithm}
+    assert oidc.issuer is not None, "settings were checked"
+    assert oidc.keys is not None, "settings were checked"
+    must_be = {"issuer": oidc.issuer, "audience": audience, "algorithm": oidc.algorithm}
     names = {"scope": oidc.scope_claim, "default": oidc.tenant}
     if oidc.tenant_claim is not None:
         names["tenant"] = oidc.tenant_claim
     return OidcTokens(must_be, oidc.keys, oidc.keys_seconds, names)
+
+
+def provider_of(settings: Settings) -> Provider | None:
+    """Return where people sign in to the pages beside here, None if they do not. Raises `SettingsError`."""
+    oidc = settings.oidc
+    if oidc.client is None:
+        return None
+    from homeroom.adapters.oidc_sign_in import OidcSignIn
+
+    tokens = _tokens(oidc, oidc.client)
+    secret = ""
+    if oidc.client_secret_file is not None:
+        try:
+            lines = Path(oidc.client_secret_file).read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(
+                f"oidc.client_secret_file: {oidc.client_secret_file} cannot be read ({type(error).__name__})"
+            ) from error
+        secret = lines[0].strip() if lines else ""
+    assert oidc.authorization_url is not None, "settings were checked"
+    assert oidc.token_url is not None, "settings were checked"
+    assert oidc.issuer is not None, "settings were checked"
+    back = f"{settings.pages.address}/sign-in/provider/back"
+    places = (oidc.authorization_url, oidc.token_url, back)
+    return OidcSignIn(tokens, (oidc.client, secret), places, oidc.issuer)
 
 
 def _listening(server: ServerSettings) -> Listening:

@@ -34,6 +34,7 @@ class InWorld:
     draw : returns a whole number from 0 up to its argument, excluded, by chance
     ack_wait_ms : how long a client waits for other regions at most
     reread : reads again what the operators have written: a node may have been added. None where nothing is written
+    source : the address of this machine from which the node asks others over HTTP; None leaves that to the system
     """
 
     world: World
@@ -42,6 +43,7 @@ class InWorld:
     draw: Callable[[int], int]
     ack_wait_ms: int = 5_000
     reread: Callable[[], World] | None = None
+    source: str | None = None
 
     @property
     def home(self) -> str:

@@ -205,7 +205,25 @@ class Live:
         folding = self._folding
         order = "" if folding.is_in_doubt else folding.stated.order.digest
         unknown = tuple(sorted(self.unknown))
-        return Under(epoch=folding.control.epoch, order=order, named=tenant.named, unknown=unknown)
+        return Under(
+            epoch=folding.control.epoch,
+            order=order,
+            named=tenant.named,
+            unknown=unknown,
+            left_out={name: Vector(some).to_json() for name, some in folding.left_out.items()},
+        )
+
+    def wanted(self) -> dict[Origin, int]:
+        """Return by origin the first entry that a tenant will want which is left out here: the log keeps it.
+
+        Those whose events stay in a jurisdiction have a stream of which nothing is forgotten.
+        """
+        folding, found = self._folding, dict[Origin, int]()
+        for name, numbers in list(folding.left_out.items()):
+            for origin, number in dict(numbers).items():
+                if not folding.control.pins_events(name):
+                    found[origin] = min(number, found.get(origin, number))
+        return found
 
     def settle(self, until: Callable[[], bool]) -> bool:
         """Seal what has come and put rows in their places, where enough has come for it, a short step after the other.

@@ -55,6 +55,7 @@ from homeroom.running.refolding import (
     stated_entries,
     stated_of,
     until_early,
+    want_left_out,
 )
 from homeroom.running.residing import VaultKey
 from homeroom.running.seconding import is_lone_at_start
@@ -226,6 +227,7 @@ def _opened(path: Path, held: Held, options: NodeOptions | None) -> Opened:
         ) as error:  # the snapshot has what the log has lost, and goes on to have it
             troubles.append(Trouble(str(error), name))
     skip_applied(folding, store.begins())
+    want_left_out(folding, snapshots, store.begins())
     closed = stated.control.members.closed
     fold_all(
         folding, store, lambda one: is_due(one) and one.number <= closed.get(one.origin, one.number)

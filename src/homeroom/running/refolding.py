@@ -48,6 +48,7 @@ __all__ = [
     "stated_entries",
     "stated_of",
     "until_early",
+    "want_left_out",
 ]
 
 
@@ -164,6 +165,7 @@ class Refolding:
         folding.fold(facts)
         make_tenants(folding, fresh, stated)
         skip_applied(folding, self.store.begins())
+        want_left_out(folding, self.snapshots, self.store.begins())
         folding.known = stated.control
         closed = stated.control.members.closed
         fold_all(
@@ -217,6 +219,23 @@ def skip_applied(folding: Folding, begins: Vector) -> None:
         some = tenants.get(origin.stream, tenants[Stream.DOCUMENT])
         applied = min((one.applied[origin] for one in some), default=0)
         folding.applied = folding.applied.joined({origin: max(applied, begins[origin])})
+
+
+def want_left_out(folding: Folding, snapshots: Snapshots, begins: Vector) -> None:
+    """Note what tenants that are left out will want of the entries that snapshots hold, and are not folded again.
+
+    Each snapshot says of those that were left out when it was made. Of one that was not, it is what its own snapshot
+    lacks: its key has gone since.
+    """
+    made = [one for one in folding.tenants.values() if one.left_out is not None]
+    for name in folding.refused:
+        told = [one.left_out[name] for one in made if one.left_out and name in one.left_out]
+        for numbers in told:
+            folding.want(name, numbers)
+        if len(told) < len(made):
+            own = snapshots.applied_of(name)
+            skipped = (o for o, n in folding.applied.items() if n > max(own[o], begins[o]))
+            folding.want(name, {o: own[o] + 1 for o in skipped if o.stream is Stream.ANALYTIC})
 
 
 def fold_all(

@@ -2,7 +2,8 @@
 
 Of each tenant that has changed one is written now and then, at the end, and when somebody is erased. Two writers of one
 directory would each leave out what the other has just written, so one writes at a time. The log may lose what the
-snapshots *before* the newest hold, read back whole; and as long as one tenant's is not whole, nothing.
+snapshots *before* the newest hold, read back whole; and as long as one tenant's is not whole, nothing. What a tenant
+will want that is left out for want of its key, it keeps: from the first entry on that says something of it.
 
 The way not taken is a snapshot after so many entries: a node under load would write one after the other just then.
 """
@@ -69,15 +70,17 @@ class Saving:
                 troubles[tenant] = f"{what}: {error}"
         self.troubles = troubles
         live = self._live
-        pins = live.control.pins_events
-        is_left_out = live.unknown or any(not pins(one) for one in live.refused)
-        if troubles or is_left_out or live.is_in_doubt:
-            # What one tenant still needs of the log stays for all; so does what is left out, was passed over, or is to
-            # be folded anew.
+        if troubles or live.unknown or live.is_in_doubt:
+            # What one tenant still needs of the log stays for all; so does what was passed over, or is to be folded
+            # anew.
             self._collecting.snapshots = Vector()
             return
         origins = {origin for one in held for origin in one if origin.stream is Stream.ANALYTIC}
-        self._collecting.snapshots = Vector({o: min(one[o] for one in held) for o in origins})
+        kept = {o: min(one[o] for one in held) for o in origins}
+        for origin, first in live.wanted().items():
+            if origin in kept:
+                kept[origin] = min(kept[origin], first - 1)
+        self._collecting.snapshots = Vector(kept)
 
     def _is_true(self, manifest: Manifest) -> bool:
         return self._live.judged(partial(is_true, manifest))

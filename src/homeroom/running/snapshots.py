@@ -147,14 +147,14 @@ class Snapshots:
             raise KeyFileError(
                 f"{path} is missing, and the pseudonyms of {tenant} must be the same in all regions: copy it from the "
                 f"home of the world, and start the node again. Until then nothing of {tenant} is folded here, this log "
-                f"forgets nothing, and no other node gets a snapshot of this one"
+                f"keeps all from the first entry with anything of it on, and no other node gets a snapshot of this one"
             )
         if key_check(self.key(tenant)) != wanted:
             raise KeyFileError(
                 f"{path} is another key than the one of the world (its check is {wanted}), with which each learner of "
                 f"{tenant} would be another one: copy it from the home of the world, and start the node again. Until "
-                f"then nothing of {tenant} is folded here, this log forgets nothing, and no other node gets a "
-                f"snapshot of this one"
+                f"then nothing of {tenant} is folded here, this log keeps all from the first entry with anything of it "
+                f"on, and no other node gets a snapshot of this one"
             )
 
     def labels(self, tenant: str) -> Labels:
@@ -264,10 +264,23 @@ class Snapshots:
             partition.words = dict(partition.words)
         applied = {} if manifest.applied is msgspec.UNSET else manifest.applied
         under = manifest.under
-        named, unknown = (0, ()) if under is msgspec.UNSET else (under.named, under.unknown)
+        if under is msgspec.UNSET:
+            under = Under(epoch=0, order="", named=0)
+        left_out = {name: Vector.from_json(some) for name, some in under.left_out.items()}
         return TenantState(
-            state, Vector.from_json(applied), named=named, passed_over=frozenset(unknown)
+            state,
+            Vector.from_json(applied),
+            named=under.named,
+            passed_over=frozenset(under.unknown),
+            left_out=left_out,
         )
+
+    def applied_of(self, tenant: str) -> Vector:
+        """Return up to which entries the newest snapshot of a tenant goes that can be read, though it is left out."""
+        manifest = self._newest(self.place(tenant))
+        if manifest is None or manifest.applied is msgspec.UNSET:
+            return Vector()
+        return Vector.from_json(manifest.applied)
 
     def verified(self, tenant: str, is_true: Callable[[Manifest], bool] = lambda _: True) -> Vector:
         """Return up to which entries the snapshot before the newest goes, all of which has been read back.

@@ -102,8 +102,9 @@ class Standing:
             *live.refused.items(),
         )
         why = (
-            "its events count nowhere: it was stated by a node that was the home no more; state it at the home. Until "
-            "then this log forgets nothing, and no other node gets a snapshot of this one"
+            "its events count nowhere: it was stated by a node that was the home no more. State it at the home: "
+            "homeroom tenant add, wanted or not, for until then this log forgets nothing, and no other node gets a "
+            "snapshot of this one"
         )
         doubts = () if live.doubt is None else (live.doubt,)
         stopped = (

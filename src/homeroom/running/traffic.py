@@ -83,6 +83,7 @@ class Standpoint:
     control : returns what was stated
     is_ready : whether the node takes questions and events
     load : how busy it is: 0 idle, 1 as much as it can do
+    source : the address of this machine from which it asks others; None leaves that to the system
     """
 
     node: str
@@ -96,6 +97,7 @@ class Standpoint:
     control: Callable[[], Control]
     is_ready: Callable[[], bool]
     load: Callable[[], float] = lambda: 0.0
+    source: str | None = None
 
 
 class RunningTraffic:
@@ -120,7 +122,7 @@ class RunningTraffic:
             (standpoint.node, self._world.name), kept, self._files.orders(), now_ms
         )
         self._loop = asyncio.get_running_loop()
-        self._probes = Probes()
+        self._probes = Probes(standpoint.source)
         self._told: OwnState | None = None
         self._members: Members | None = None
         self._due_ms = now_ms

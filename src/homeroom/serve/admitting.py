@@ -34,6 +34,7 @@ _FREE: Final = frozenset({"/metrics", "/v1/routes", STREAM_PATH})
 _EXPORTS: Final = frozenset(
     {"/conflicts", "/v1/access", "/v1/compliance", "/v1/conflicts", "/v1/explain"}
 )
+_FILES: Final = (".csv", ".parquet")
 _WAITS: Final = frozenset({b"homeroom-ack", b"homeroom-after", b"homeroom-fresh", b"homeroom-wait"})
 """Headers of requests that wait for other nodes: how long they take says nothing of this one."""
 _LARGE: Final = (b'"report"', b'"members"')
@@ -58,7 +59,8 @@ def kind_of(scope: Mapping[str, Any]) -> Kind | None:
     if path.startswith("/health/") or path in _FREE:
         return None
     is_list = path.startswith("/v1/cohorts/") and path.endswith("/members")
-    return Kind.EXPORT if is_list or path in _EXPORTS else Kind.QUERY
+    is_file = path.endswith(_FILES)
+    return Kind.EXPORT if is_list or is_file or path in _EXPORTS else Kind.QUERY
 
 
 def _has_body(headers: Headers) -> bool:
@@ -178,6 +180,9 @@ class Gate:
             given = header(scope["headers"], b"authorization") or ""
             interface = self._interface
             caller = interface.access.known(given, interface.now_ms()) if given else None
+            if not given:
+                session = interface.session(scope["headers"])
+                caller = None if session is None else session.caller
             if caller is None:
                 return f"?{hash(given) % limits.OVERLOAD_FLOWS_MAX}"
         tenant: str = caller.tenant

@@ -7,9 +7,9 @@ that tells nothing.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -32,6 +32,7 @@ from homeroom.serve.health import health_routes
 from homeroom.serve.hooking import webhook_routes
 from homeroom.serve.intake import Intake
 from homeroom.serve.interface import KNOWN_CALLER, Headers, Interface, header, problem_of
+from homeroom.serve.pages import page_routes, problem_page, wants_page
 from homeroom.serve.persons import person_routes
 from homeroom.serve.problems import PROBLEM_TYPE, ProblemError
 from homeroom.serve.requests import JSON, Asked, caller_of, json_answer, object_of
@@ -52,7 +53,7 @@ _SAFE: Final = (
     ),
     (b"referrer-policy", b"no-referrer"),
 )
-"""On every answer: it is what it says, is nowhere kept, and may load and run nothing."""
+"""On every answer that does not say otherwise: it is what it says, is nowhere kept, and may load and run nothing."""
 
 _WHOLE: Final = frozenset({"/v1/events", "/xapi/statements"})
 """Where so many requests come that those that have come whole are answered without a task; see `Guarded.whole`."""
@@ -88,11 +89,12 @@ def make_app(interface: Interface, mounted: Mapping[str, Mounted] | None = None)
             *compliance_routes(interface),
             *conflict_routes(interface),
             *health_routes(interface),
+            *page_routes(interface),
             *_pages(),
         ],
         exception_handlers={
             ProblemError: _problem,
-            HTTPException: _of_litestar,
+            HTTPException: partial(_of_litestar, interface),
             Exception: _problem,
         },
         openapi_config=None,
@@ -224,7 +226,7 @@ def _problem(_request: Asked, error: Exception) -> Response[bytes]:
     )
 
 
-def _of_litestar(request: Asked, error: HTTPException) -> Response[bytes]:
+def _of_litestar(interface: Interface, request: Asked, error: HTTPException) -> Response[bytes]:
     headers = {}
     if isinstance(error, MethodNotAllowedException):
         allowed = (error.headers or {}).get("allow") or (error.headers or {}).get("Allow")
@@ -232,6 +234,8 @@ def _of_litestar(request: Asked, error: HTTPException) -> Response[bytes]:
         problem = ProblemError("method-not-allowed", "this cannot be done here", headers=headers)
     elif isinstance(error, NotFoundException):
         problem = ProblemError("not-found", "there is nothing here; GET /docs lists what there is")
+        if wants_page(request):
+            return problem_page(interface, request, problem)
     elif error.status_code < 500:
         problem = ProblemError("bad-request", "the request cannot be read")
     else:
@@ -321,7 +325,7 @@ class Guarded:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), *_SAFE]
+                message["headers"] = _with_safe(message.get("headers", ()))
             await send(message)
 
         metrics_ = self._interface.metrics
@@ -347,6 +351,13 @@ class Guarded:
             return self.litestar
         scope["path_template"], app = found
         return app
+
+
+def _with_safe(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """Return headers with those that every answer has; the pages say some of these otherwise."""
+    given = list(headers)
+    names = {name for name, _ in given}
+    return [*given, *(one for one in _SAFE if one[0] not in names)]
 
 
 @lru_cache(maxsize=len(Kind) * limits.OVERLOAD_RETRY_S_MAX)

@@ -4,14 +4,16 @@ The objects are those of files and of the command line (``docs/reference/definit
 names are those that the node keeps, unless it brings definitions of its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from homeroom import limits
-from homeroom.cohorts.live import Shows, Wanted, freshness_in_words
+from homeroom.cohorts.answers import Answer
+from homeroom.cohorts.live import Shows, ToldAnswer, Wanted, freshness_in_words
 from homeroom.cohorts.questions import (
     QUESTIONS,
     AtRisk,
@@ -33,7 +35,7 @@ from homeroom.serve.remembering import Asking, parts_of, reach_of
 from homeroom.serve.scoping import scoped
 from homeroom.traffic.caching.keys import Reach
 
-__all__ = ["QUESTION_FIELDS", "answered", "read_object", "token_of"]
+__all__ = ["QUESTION_FIELDS", "Form", "answered", "read_object", "token_of", "told"]
 
 QUESTION_FIELDS: Final = frozenset(
     field.encode_name for kind in QUESTIONS for field in msgspec.structs.fields(kind)
@@ -72,12 +74,54 @@ def token_of(text: str | None) -> Token | None:
         ) from None
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How an answer is told where it is not told as JSON.
+
+    Parameters
+    ----------
+    name : what makes it another form, such as its language
+    tell : writes the answer, as this caller may see it; called where it is answered, with whom the answer is for
+    """
+
+    name: bytes
+    tell: Callable[[Caller, Mapping[str, Any], Answer], bytes]
+
+
+_AS_JSON: Final = Form(b"", answer_as_json)
+
+
 async def answered(
     interface: Interface, caller: Caller, written: dict[str, Any], wanted: Wanted
 ) -> tuple[dict[str, Any], Mapping[str, str]]:
     """Return the answer to a question as a caller may see it, JSON-ready, and its headers.
 
-    It is from a state that holds what is wanted, from the engine or from a cache.
+    It is from a state that holds what is wanted, from the engine or from a cache. Raises like `told`.
+    """
+    live = await told(interface, caller, written, wanted)
+    said: dict[str, Any] = {
+        "answer": msgspec.Raw(live.told),
+        "vector": live.applied.to_json(),
+        "age_ms": live.age_ms,
+        "complete": live.is_complete,
+        "epoch": live.epoch,
+    }
+    if live.is_stale:
+        said["stale"] = True
+    if live.freshness is not None:
+        said["freshness"] = dict(live.freshness)
+        said["freshness_in_words"] = freshness_in_words(live.freshness)
+    return said, live.found
+
+
+async def told(
+    interface: Interface,
+    caller: Caller,
+    written: dict[str, Any],
+    wanted: Wanted,
+    form: Form = _AS_JSON,
+) -> ToldAnswer:
+    """Return what a caller is told of the answer to a question, in a form that ends as JSON does, and what it knows.
 
     Raises
     ------
@@ -96,36 +140,22 @@ async def answered(
         about = {**about, "cohort": "of its own"} if "cohort" in about else about
     if about is not None:
         await interface.write_down(caller, question.name, about)
+    parts = parts_of(caller, written, control, interface.defined.of(control, caller.tenant))
     try:
-        live = await interface.ask(
+        return await interface.ask(
             Asking(
                 tenant=caller.tenant,
                 question=question,
                 wanted=wanted,
                 shows=_shows(caller),
-                tell=partial(answer_as_json, caller, written),
+                tell=partial(form.tell, caller, written),
                 frame=partial(frame_as_json, caller),
-                parts=parts_of(
-                    caller, written, control, interface.defined.of(control, caller.tenant)
-                ),
+                parts=(*parts, form.name) if form.name else parts,
                 reach=_reach(caller, written, control),
             )
         )
     except QuestionError as error:
         raise _bad(error, written, caller) from None
-    said: dict[str, Any] = {
-        "answer": msgspec.Raw(live.told),
-        "vector": live.applied.to_json(),
-        "age_ms": live.age_ms,
-        "complete": live.is_complete,
-        "epoch": live.epoch,
-    }
-    if live.is_stale:
-        said["stale"] = True
-    if live.freshness is not None:
-        said["freshness"] = dict(live.freshness)
-        said["freshness_in_words"] = freshness_in_words(live.freshness)
-    return said, live.found
 
 
 def _shows(caller: Caller) -> Shows:

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import SystemRandom
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from homeroom.adapters.audit import Audit, Done
 from homeroom.adapters.metrics import Metrics
@@ -35,8 +35,12 @@ from homeroom.serve.problems import ProblemError
 from homeroom.serve.rates import Buckets
 from homeroom.serve.remembering import Asking, Definitions, Remembering
 from homeroom.serve.serving import ServingAll, ServingTraffic, ServingWebhooks
+from homeroom.serve.sessions import COOKIE, SECURE_COOKIE, Session, Sessions, cookies_of
 from homeroom.serve.settings import Settings
 from homeroom.traffic.overload.admission import Overload
+
+if TYPE_CHECKING:
+    from homeroom.serve.pages.provider import Provider
 
 __all__ = ["KNOWN_CALLER", "Headers", "Interface", "header", "make_interface", "problem_of"]
 
@@ -46,6 +50,7 @@ KNOWN_CALLER: Final = "homeroom.caller"
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 """Headers of a request, names in small letters (ASGI 3.0)."""
 
+_MINUTE_MS: Final = 60_000
 _LOG: Final = logging.getLogger("homeroom.serve")
 
 
@@ -75,8 +80,10 @@ class Interface:
     requests, events : what a caller may ask and send in a while
     now_ms : the node's clock, milliseconds since 1970 UTC
     overload : how many requests are let in at once; those that wait are whatever stands at the door
+    sessions : who is signed in to the pages
     kept : the definitions of its tenants, and digests of them (``defined``)
     remembering : the cache before the node, None where it has none
+    provider : where people sign in to the pages beside here, None where they do not
     traffic : where requests go, None at a node alone
     stopping : is set when the node begins to stop: what would never end by itself ends then
     """
@@ -91,9 +98,11 @@ class Interface:
     events: Buckets
     now_ms: Callable[[], int]
     overload: Overload[Any]
+    sessions: Sessions
     kept: KeptDefinitions = field(default_factory=KeptDefinitions)
     defined: Definitions = field(default_factory=Definitions)
     remembering: Remembering | None = None
+    provider: "Provider | None" = None
     traffic: ServingTraffic | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -125,6 +134,29 @@ class Interface:
             raise
         self._limit("requests", self.requests, (caller.owner, 1), now_ms)
         return caller
+
+    @property
+    def goes_over_tls(self) -> bool:
+        """Whether browsers reach the pages over TLS, here or before a proxy."""
+        settings = self.settings
+        return settings.pages.address.startswith("https:") or bool(settings.server.certificate)
+
+    @property
+    def session_cookie(self) -> str:
+        """The name of the cookie of a session."""
+        return SECURE_COOKIE if self.goes_over_tls else COOKIE
+
+    def session(self, headers: Headers) -> Session | None:
+        """Return who is signed in to the pages and sends a request, None if nobody is."""
+        given = cookies_of(header(headers, b"cookie")).get(self.session_cookie, "")
+        return self.sessions.of(given, self.now_ms()) if given else None
+
+    def admit_session(self, headers: Headers) -> Session | None:
+        """Return who is signed in and sends a request, like `session`. Raises `ProblemError` if they ask too often."""
+        session = self.session(headers)
+        if session is not None:
+            self._limit("requests", self.requests, (session.caller.owner, 1), self.now_ms())
+        return session
 
     async def admit_data(self, headers: Headers, known: Caller | None = None) -> Caller:
         """Return who is asking with data of persons. Raises `ProblemError` like `admit`, and where they may not be.
@@ -194,6 +226,11 @@ def make_interface(
         events=Buckets(bounds.events_per_second, bounds.events_burst),
         now_ms=now_ms,
         overload=overload,
+        sessions=Sessions(
+            serving.control,
+            round(settings.pages.idle_minutes * _MINUTE_MS),
+            round(settings.pages.life_hours * 60 * _MINUTE_MS),
+        ),
     )
 
 

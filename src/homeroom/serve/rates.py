@@ -61,6 +61,10 @@ class Buckets:
         bucket.tokens -= cost
         return 0.0
 
+    def forget(self, owner: str) -> None:
+        """Have somebody's bucket full again."""
+        self.held.pop(owner, None)
+
     def _make_room(self, now_ms: int) -> None:
         if len(self.held) < limits.BUCKETS_MAX:
             return

@@ -8,11 +8,10 @@ Secrets are no settings: keys are created by a command and kept as digests, and 
 """
 
 import difflib
-import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Literal, get_args, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -22,23 +21,25 @@ from homeroom.errors import SettingsError
 from homeroom.traffic.overload.kinds import STANDARD, Bounds, Kind
 
 __all__ = [
+    "PREFIX",
     "AcknowledgementSettings",
     "CacheSettings",
     "LimitSettings",
     "NodeSettings",
     "OidcSettings",
     "OverloadSettings",
+    "PagesSettings",
     "ServerSettings",
     "Settings",
     "ShardSettings",
     "WebhookSettings",
     "WorldSettings",
-    "commented_file",
     "read_settings",
-    "settings_page",
+    "sections",
 ]
 
 PREFIX: Final = "HOMEROOM_"
+"""How every variable that is a setting begins."""
 _HOW: Final = "docs/reference/settings.md lists them all"
 _NONE: Final = "none"
 """How an absent value is written in a variable."""
@@ -368,6 +369,44 @@ class OidcSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         str | None, Meta(description="the claim that names the tenant; without it it is `tenant`")
     ] = None
     tenant: Annotated[str, Meta(description="the tenant, where no claim names it")] = "main"
+    client: Annotated[
+        str | None,
+        Meta(
+            description="the name under which the provider knows the pages; with it people sign in there"
+        ),
+    ] = None
+    client_secret_file: Annotated[
+        str | None,
+        Meta(
+            description="file whose first line is the secret of that name; without it none is sent"
+        ),
+    ] = None
+    authorization_url: Annotated[
+        str | None, Meta(description="where the provider has people sign in (https://…)")
+    ] = None
+    token_url: Annotated[
+        str | None, Meta(description="where it exchanges a code for tokens (https://…)")
+    ] = None
+
+
+class PagesSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The pages, and those who are signed in to them."""
+
+    address: Annotated[
+        str,
+        Meta(
+            pattern="^(https?://[^/ ]+)?$",
+            description="how browsers reach this node, such as https://numbers.school.example; an address of https has "
+            "cookies sent over TLS alone. Without one it is where the node listens",
+        ),
+    ] = ""
+    idle_minutes: Annotated[
+        float,
+        Meta(gt=0, le=10_080, description="after so long without a request somebody is signed out"),
+    ] = 60.0
+    life_hours: Annotated[
+        float, Meta(gt=0, le=720, description="after so long in all somebody has to sign in again")
+    ] = 12.0
 
 
 class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -423,6 +462,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     cache: CacheSettings = CacheSettings()
     overload: OverloadSettings = OverloadSettings()
     oidc: OidcSettings = OidcSettings()
+    pages: PagesSettings = PagesSettings()
     webhooks: WebhookSettings = WebhookSettings()
     shards: ShardSettings = ShardSettings()
 
@@ -446,6 +486,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise SettingsError(
                 "oidc.issuer needs oidc.audience and oidc.keys: a token of anybody else's would be taken"
             )
+        ways = (oidc.issuer, oidc.authorization_url, oidc.token_url, self.pages.address or None)
+        if oidc.client is not None and None in ways:
+            raise SettingsError(
+                "oidc.client needs oidc.issuer, oidc.authorization_url, oidc.token_url and pages.address"
+            )
 
 
 def read_settings(text: str, source: str, environment: Mapping[str, str]) -> Settings:
@@ -467,7 +512,7 @@ def read_settings(text: str, source: str, environment: Mapping[str, str]) -> Set
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingsError(f"{source} is no TOML: {error}") from None
     for section, fields in written.items():
-        _check_known(section, _sections(), f"{source}: section [{section}]")
+        _check_known(section, sections(), f"{source}: section [{section}]")
         if not isinstance(fields, dict):
             raise SettingsError(f"{source}: {section} must be a section, [{section}]")
         for name in fields:
@@ -486,7 +531,8 @@ def read_settings(text: str, source: str, environment: Mapping[str, str]) -> Set
     return settings
 
 
-def _sections() -> tuple[str, ...]:
+def sections() -> tuple[str, ...]:
+    """Return the names of the sections, in order."""
     return Settings.__struct_fields__
 
 
@@ -507,7 +553,7 @@ def _place_of(variable: str) -> tuple[str, str] | None:
     if not variable.startswith(PREFIX):
         return None
     section, _, name = variable.removeprefix(PREFIX).lower().partition("_")
-    if section not in _sections():
+    if section not in sections():
         return None
     _check_known(name, _fields(section), variable)
     return section, name
@@ -534,67 +580,3 @@ def _choices(section: str, name: str) -> list[Any]:
     kind = get_type_hints(get_type_hints(Settings)[section])[name]
     types = get_args(kind) or (kind,)
     return [one() if isinstance(one, type) and one is not type(None) else None for one in types]
-
-
-# --- written down ----------------------------------------------------------------------------------------------------
-
-
-def _described(section: str) -> list[tuple[str, Any, str]]:
-    """Return name, value without a setting, and meaning of each setting of a section."""
-    kind = get_type_hints(Settings, include_extras=True)[section]
-    hints = get_type_hints(kind, include_extras=True)
-    found = []
-    for field in msgspec.structs.fields(kind):
-        assert get_origin(hints[field.name]) is Annotated, "every setting says what it means"
-        (meta,) = (one for one in hints[field.name].__metadata__ if isinstance(one, Meta))
-        found.append((field.name, field.default, f"{meta.description}{_bounds(meta)}"))
-    return found
-
-
-def _bounds(meta: Meta) -> str:
-    low = (
-        f"from {meta.ge:,}"
-        if meta.ge is not None
-        else f"over {meta.gt}"
-        if meta.gt is not None
-        else ""
-    )
-    high = f"to {meta.le:,}" if meta.le is not None else ""
-    return f" ({' '.join(filter(None, (low, high)))})" if low or high else ""
-
-
-def _about(section: str) -> str:
-    return (get_type_hints(Settings)[section].__doc__ or "").strip()
-
-
-def commented_file() -> str:
-    """Return a file of settings in which each stands as a comment, with what it is without one."""
-    lines = [
-        "# Settings of a homeroom node. What is commented out is as it is without this file.",
-        "# A variable HOMEROOM_SECTION_NAME (such as HOMEROOM_SERVER_PORT) counts more than this file.",
-    ]
-    for section in _sections():
-        lines += ["", f"# {_about(section)}", f"[{section}]"]
-        for name, value, meaning in _described(section):
-            lines.append(f"# {meaning}")
-            lines.append(f"# {name} = {_toml(value)}")
-    return "\n".join(lines) + "\n"
-
-
-def _toml(value: object) -> str:
-    if value is None:
-        return '""  # none'
-    return json.dumps(value)
-
-
-def settings_page() -> str:
-    """Return the tables of the reference page."""
-    lines = []
-    for section in _sections():
-        lines += ["", f"## `[{section}]`", "", _about(section), ""]
-        lines += ["| setting | variable | without it | meaning |", "| --- | --- | --- | --- |"]
-        for name, value, meaning in _described(section):
-            shown = "" if value is None else f"`{json.dumps(value)}`"
-            variable = f"{PREFIX}{section.upper()}_{name.upper()}"
-            lines.append(f"| `{name}` | `{variable}` | {shown} | {meaning} |")
-    return "\n".join(lines) + "\n"

@@ -31,6 +31,38 @@ def document(test="load", findings=None, **fields):
     return Results(test=test, **plain).to_json()
 
 
+def drawn(places):
+    """Return a map with users beside every region."""
+    return {
+        "regions": [
+            {"name": name, "latitude": lat, "longitude": lon, "down": False}
+            for name, (lat, lon, _, _) in places.items()
+        ],
+        "users": [
+            {
+                "place": f"{name} users",
+                "region": name,
+                "latitude": lat + 3,
+                "longitude": lon + 3,
+                "bound_ms": bound,
+                "nearest": name,
+                "phases": {"all well": {"p99_ms": p99, "answered_by": name}},
+            }
+            for name, (lat, lon, p99, bound) in places.items()
+        ],
+        "groups": [
+            {
+                "of": name,
+                "latitude": lat + 3,
+                "longitude": lon + 3,
+                "bound_ms": bound,
+                "p99_ms": p99,
+            }
+            for name, (lat, lon, p99, bound) in places.items()
+        ],
+    }
+
+
 def all_tests():
     """Return one document a test, of which geography fails."""
     sizes = [1_000_000, 2_500_000, 5_000_000]
@@ -72,10 +104,7 @@ def all_tests():
             for name, (_, _, p99_ms, bound) in places.items()
         ],
         figures={
-            "regions": {
-                name: {"latitude": lat, "longitude": lon, "p99_ms": p99, "bound_ms": bound}
-                for name, (lat, lon, p99, bound) in places.items()
-            }
+            "map": drawn(places),
         },
     )
     resilience = document(

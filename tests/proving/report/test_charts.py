@@ -1,9 +1,8 @@
-"""Drawings: where points stand, and that labels keep off each other."""
+"""Drawings: where points stand."""
 
-import itertools
 import re
 
-from homeroom.proving.report.charts import curves, places, timeline
+from homeroom.proving.report.charts import curves, timeline
 
 LINE = {"name": "P99", "unit": "ms", "x_unit": "learners"}
 
@@ -41,14 +40,3 @@ def test_times_count_from_the_fault():
                               {"what": "away", "begin_s": 7, "end_s": 9}], 600)  # fmt: skip
     assert "killed (0.00 s)" in svg
     assert "away (2.00 to 4.00 s)" in svg
-
-
-def test_labels_of_near_regions_do_not_cover_each_other():
-    at = {"latitude": 50.0, "p99_ms": 10.0, "bound_ms": 50}
-    regions = {f"eu-{i}": {**at, "longitude": 8.0 + i} for i in range(4)}
-    svg = places(regions, 900)
-    heights = [float(y) for y in re.findall(r'<text x="[\d.]+" y="([\d.]+)" class="ink halo"', svg)]
-    assert min(b - a for a, b in itertools.pairwise(sorted(heights))) >= 15
-    east = {**at, "longitude": 179.0}
-    (x,) = re.findall(r'<text x="([\d.]+)"', places({"far-east": east}, 312))
-    assert float(x) < 312 - 60

@@ -11,7 +11,9 @@ def test_it_has_a_row_a_criterion_and_the_reasons():
     assert text.startswith("# No-go\n")
     assert "- Geography: world: P99 of the time until an answer is there" in text
     rows = [line for line in text.splitlines() if line.startswith("| ")]
-    assert len(rows) == sum(len(run.rows) + 2 for run in decision.runs)
+    at_places = 2 + 7
+    assert len(rows) == sum(len(run.rows) + 2 for run in decision.runs) + at_places
+    assert "| lagos users | lagos | 200 ms | 231 ms from lagos |  |  |" in rows
     assert all(row.count(" | ") == 5 for row in rows)
     assert "    homeroom prove all\n" in text
 

@@ -79,7 +79,8 @@ def test_every_series_region_and_fault_is_drawn(extras):
         "P50",
         "memory",
         "P99 under load",
-        "lagos 231 ms fails",
+        "lagos 231 ms, too slow",
+        "lagos users",
         "served elsewhere (1.90 to 49.00 s)",
     ):
         assert label in said, label

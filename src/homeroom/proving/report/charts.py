@@ -1,4 +1,4 @@
-"""The drawings of the page: curves, times of a fault, and regions where they lie. Each has a table beside it."""
+"""The drawings of the page: curves, and times of a fault; maps are in `maps`."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,9 +7,8 @@ from typing import Any, Final
 
 from homeroom.cohorts.charts.scale import round_up
 from homeroom.cohorts.charts.svg import Figure, inline, num, path, rect, text, text_width
-from homeroom.proving.report.verdicts import figure_words
 
-__all__ = ["curves", "places", "timeline"]
+__all__ = ["curves", "timeline"]
 
 _STYLES: Final = ("returning", "resurrecting", "new", "muted")
 _MARKS: Final = (1, 2, 2.5, 5, 10)
@@ -104,44 +103,6 @@ def timeline(fault: str, events: Sequence[Mapping[str, Any]], width: float) -> s
         y += 2 * _ROW_PX
     said = f"{len(events)} events after: {fault}"
     return inline(Figure(width, foot, fault, said, "".join(body)))
-
-
-def places(regions: Mapping[str, Mapping[str, Any]], width: float) -> str:
-    """Draw regions where they lie, each with its latency; degrees are drawn as they are (equirectangular)."""
-    height = width * 0.42
-    body = [rect((0, 0, width, height), "track", radius=8)]
-    for degrees in range(-150, 180, 30):
-        x = (degrees + 180) / 360 * width
-        body.append(path(f"M{num(x)} 0V{num(height)}", "line-hairline"))
-    for degrees in (-30, 0, 30, 60):
-        y = (80 - degrees) / 140 * height
-        body.append(path(f"M0 {num(y)}H{num(width)}", "line-hairline"))
-    labels = []
-    for name, one in sorted(regions.items(), key=lambda item: item[1]["longitude"]):
-        at = (one["longitude"] + 180) / 360 * width, (80 - one["latitude"]) / 140 * height
-        has_passed = one["p99_ms"] is not None and one["p99_ms"] < one["bound_ms"]
-        style = "returning" if has_passed else "dormant"
-        body.append(rect((at[0] - 5, at[1] - 5, 10, 10), style, radius=5))
-        said = f"{name} {figure_words(one['p99_ms'], 'ms')}{'' if has_passed else ' fails'}"
-        labels.append((at, said))
-    # No label covers a mark or another label.
-    taken = [(x - 6, x + 6, y + 4) for (x, y), _ in labels]
-    body += [_label(at, said, taken, width) for at, said in labels]
-    said = ", ".join(f"{name} {figure_words(one['p99_ms'], 'ms')}" for name, one in regions.items())
-    return inline(Figure(width, height, "P99 by the region of the users", said, "".join(body)))
-
-
-def _label(
-    at: tuple[float, float], label: str, taken: list[tuple[float, float, float]], width: float
-) -> str:
-    """Write a label beside its point, lower where another stands already."""
-    wide = text_width(label)
-    x = at[0] + 9 if at[0] + 9 + wide < width else at[0] - 9 - wide
-    y = at[1] + 4
-    while any(abs(y - other) < 15 and x < end and begin < x + wide for begin, end, other in taken):
-        y += 5
-    taken.append((x, x + wide, y))
-    return text((x, y), label, "ink halo")
 
 
 def _points(one: Mapping[str, Any]) -> list[tuple[float, float]]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from homeroom.proving.projections import Projection, bottleneck
+from homeroom.proving.report.maps import HEADS, place_rows
 from homeroom.proving.report.page import Extras
 from homeroom.proving.report.verdicts import Decision, Run, figure_words
 from homeroom.proving.year import Outcome, Way
@@ -46,7 +47,13 @@ def _run(run: Run) -> list[str]:
         "",
         *_table(heads, rows),
         *(line for note in run.notes for line in ("", _cell(note))),
+        *_places(run),
     ]
+
+
+def _places(run: Run) -> list[str]:
+    drawn = run.document["figures"].get("map")
+    return ["", *_table(HEADS, place_rows(drawn))] if drawn else []
 
 
 def _year(outcome: Outcome, way: Way | None) -> list[str]:

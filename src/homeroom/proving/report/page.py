@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from homeroom.cohorts.charts.palette import DARK, LIGHT, rules, variables
 from homeroom.cohorts.charts.svg import cleaned
 from homeroom.proving.projections import Projection, bottleneck
-from homeroom.proving.report.charts import curves, places, timeline
+from homeroom.proving.report.charts import curves, timeline
+from homeroom.proving.report.maps import HEADS, place_rows, world_map
 from homeroom.proving.report.verdicts import Decision, Run, figure_words
 from homeroom.proving.year import Outcome, Way
 
@@ -45,6 +46,7 @@ def render_page(decision: Decision, extras: Extras) -> str:
         style=_style(),
         sections=[_section(run) for run in decision.runs],
         machine=_machine(decision),
+        place_heads=HEADS,
         outcome=extras.outcome,
         way=extras.way,
         projections=extras.projections,
@@ -59,19 +61,21 @@ class _Section:
     run: Run
     charts: tuple[tuple[str, str], ...]
     faults: tuple[tuple[str, Sequence[Mapping[str, Any]]], ...]
+    places: Sequence[Sequence[str]]
 
 
 def _section(run: Run) -> _Section:
-    drawn = []
+    drawn: list[tuple[str, str]] = []
+    at = run.document["figures"].get("map")
     for width, px in (("narrow", _NARROW_PX), ("wide", _WIDE_PX)):
         pieces = [*_curves(run, px)]
-        if regions := run.document["figures"].get("regions"):
-            pieces.append(places(regions, px))
+        if at:
+            pieces.insert(0, world_map(at, px))
         lines = run.document["timelines"]
         pieces += [timeline(one["fault"], one["events"], px) for one in lines]
         drawn += [(width, piece) for piece in pieces if piece]
     faults = tuple((one["fault"], one["events"]) for one in run.document["timelines"])
-    return _Section(run, tuple(drawn), faults)
+    return _Section(run, tuple(drawn), faults, place_rows(at) if at else ())
 
 
 def _curves(run: Run, px: float) -> list[str]:

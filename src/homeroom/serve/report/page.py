@@ -1,8 +1,6 @@
 """Putting the page together: sections from answers, style and script with their hashes, and one template.
 
-The style of the charts is written once for the page, not once a chart. Charts that are drawn (not tables) are drawn
-in three widths, of which the style shows one: text in a chart scaled from a desk to a telephone is not readable, and
-a script that measured the window would make the page jump.
+How an answer is shown is the affair of `homeroom.serve.looks`; here is what is of this page alone.
 """
 
 import base64
@@ -10,27 +8,23 @@ import functools
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from homeroom.cohorts.answers import Answer, RetentionAnswer, Source
-from homeroom.cohorts.charts import draw_inline, draw_small, has_chart, words
-from homeroom.cohorts.charts.numbers import Numbers
-from homeroom.cohorts.charts.palette import DARK, LIGHT, STEPS, STRIPE_SHARE, rules, variables
-from homeroom.cohorts.charts.svg import cleaned
-from homeroom.cohorts.charts.tables import tabulate, tabulate_parts
+from homeroom.cohorts.answers import Answer, Source
+from homeroom.cohorts.charts import words
 from homeroom.cohorts.standing_out import standing_out
-from homeroom.serve.report.download import csv_link
+from homeroom.serve.looks.download import csv_link
+from homeroom.serve.looks.showing import Shown, environment, sheet, shown, written
+from homeroom.serve.looks.texts import LANGUAGES, texts_of
 from homeroom.serve.report.figures import headlines
 from homeroom.serve.report.reasons import explain
-from homeroom.serve.report.triangle import Triangle, triangle
 
 if TYPE_CHECKING:
     import jinja2
 
 __all__ = ["Section", "render_report"]
 
-NARROW_PX, MIDDLE_PX, WIDE_PX = 312, 640, 1056
+_ROOM: Final = "homeroom.serve.report"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +40,8 @@ class _Part:
     """A section as the template takes it."""
 
     anchor: str
-    title: str
-    summary: str
+    shown: Shown
     command: str
-    notes: tuple[str, ...]
-    triangle: Triangle | None
-    charts: tuple[tuple[str, str], ...]
-    tables: tuple[Numbers, ...]
-    cut: bool
     csv: str
     csv_name: str
     known: str
@@ -75,45 +63,36 @@ def render_report(
     str
         a whole HTML document in UTF-8, which loads nothing
     """
-    style, script = _style(), _file("report.js")
+    style, script = _style(), written("report.js", _ROOM) + written("triangle.js")
     answers = [section.answer for section in sections]
     policy = (
         f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
         "base-uri 'none'; form-action 'none'"
     )
     return _template().render(
-        title=title, style=style, script=script, policy=policy,
+        title=title, t=texts_of(LANGUAGES[0]), style=style, script=script, policy=policy,
         headlines=headlines(answers, source), source=source, findings=standing_out(answers, source),
         known=_known(answers), timezone=answers[0].timezone if answers else "UTC",
-        shares=_shares(source), reasons=_reasons(source), incomplete=words.INCOMPLETE,
+        shares=_shares(source), reasons=_reasons(source),
         sections=[_part(section, number) for number, section in enumerate(sections, 1)],
     )  # fmt: skip
 
 
 def _part(section: Section, number: int) -> _Part:
     answer = section.answer
-    table = triangle(answer) if isinstance(answer, RetentionAnswer) and answer.periods else None
-    # A triangle that is cut as a table, or that has parts to compare, is drawn too.
-    drawn = has_chart(answer) and (table is None or bool(table.cut) or bool(answer.parts))
-    tables = (*tabulate(answer), *tabulate_parts(answer))
     return _Part(
-        anchor=f"{answer.question.name}-{number}", title=words.heading(answer), summary=words.summary(answer),
-        command=section.command, notes=answer.notes, triangle=table,
-        charts=_charts(answer) if drawn else (),
-        tables=tables, cut=any(numbers.cut for numbers in tables),
-        csv=csv_link(answer), csv_name=f"{answer.question.name}.csv",
+        anchor=f"{answer.question.name}-{number}",
+        shown=shown(answer),
+        command=section.command,
+        csv=csv_link(answer),
+        csv_name=f"{answer.question.name}.csv",
         known=_known_words(answer),
-    )  # fmt: skip
+    )
 
 
 def _known_words(answer: Answer) -> str:
     known = f", known up to {words.instant_label(answer.as_of)}" if answer.as_of else ""
     return f"Answered from {answer.answered_from}{known}, periods in {answer.timezone}."
-
-
-def _charts(answer: Answer) -> tuple[tuple[str, str], ...]:
-    return (("narrow", draw_small(answer, NARROW_PX)), ("middle", draw_inline(answer, MIDDLE_PX)),
-            ("wide", draw_inline(answer, WIDE_PX)))  # fmt: skip
 
 
 def _known(answers: Sequence[Answer]) -> str:
@@ -140,33 +119,12 @@ def _reasons(source: Source) -> list[tuple[str, str, str]]:
 
 @functools.cache
 def _style() -> str:
-    light, dark = variables(LIGHT), variables(DARK)
-    cells = [f".cell.s{i}{{background-color:var(--step-{i})}}" for i in range(STEPS)]
-    dark_root = f"color-scheme:dark;{dark}"
-    theme = (
-        f":root{{color-scheme:light;{light}}}"
-        f"@media screen and (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{dark_root}}}}}"
-        f"@media screen{{:root[data-theme=dark]{{{dark_root}}}}}"
-    )
-    page = _file("report.css").replace("STRIPE", f"{100 * STRIPE_SHARE:.0f}%")
-    return theme + "".join(cells) + rules() + page
-
-
-@functools.cache
-def _file(name: str) -> str:
-    return resources.files("homeroom.serve.report").joinpath(name).read_text(encoding="utf-8")
+    return sheet() + written("report.css", _ROOM)
 
 
 @functools.cache
 def _template() -> "jinja2.Template":
-    import jinja2
-
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
-        finalize=cleaned,
-    )  # fmt: skip
-    environment.filters |= {"count": words.count, "instant": words.instant_label}
-    return environment.from_string(_file("report.html"))
+    return environment(_ROOM).get_template("report.html")
 
 
 def _digest(text: str) -> str:
