@@ -280,7 +280,6 @@ def test_the_product_asks_no_other_host():
     # client is for programs elsewhere, and asks the node that they name; the provers ask what they have started.
     allowed = (
         "adapters/oidc.py",
-        "adapters/oidc_sign_in.py",
         "adapters/probes.py",
         "adapters/webhooks.py",
         "provers/ports.py",

@@ -23,7 +23,7 @@ from joserfc.jwk import KeySet
 from homeroom import limits
 from homeroom.errors import AccessError, SettingsError
 
-__all__ = ["Fetch", "OidcTokens", "fetched"]
+__all__ = ["HTTPS", "Fetch", "OidcTokens", "answer_of", "fetched"]
 
 Fetch = Callable[[str], bytes]
 """Returns what lies at an address. Raises `OSError`."""
@@ -31,15 +31,22 @@ Fetch = Callable[[str], bytes]
 _TOLERANCE_S: Final = 60
 _REFETCH_S: Final = 60
 _TIMEOUT_S: Final = 5.0
-_HTTPS: Final = "https://"
+HTTPS: Final = "https://"
 
 
 def fetched(address: str) -> bytes:
     """Return what lies at an https address, within a bound and five seconds. Raises `OSError`."""
-    if not address.startswith(_HTTPS):
+    return answer_of(address)
+
+
+def answer_of(address: str, form: bytes | None = None) -> bytes:
+    """Return what an https address says, to a form that is posted if there is one. Raises `OSError`."""
+    if not address.startswith(HTTPS):
         raise OSError("the address is not https")
+    headers = {} if form is None else {"Accept": "application/json"}
+    request = urllib.request.Request(address, form, headers)  # noqa: S310 - https alone
     context = ssl.create_default_context()
-    with urllib.request.urlopen(address, timeout=_TIMEOUT_S, context=context) as answer:  # noqa: S310 - https alone
+    with urllib.request.urlopen(request, timeout=_TIMEOUT_S, context=context) as answer:  # noqa: S310 - https alone
         content: bytes = answer.read(limits.KEY_SET_BYTES_MAX + 1)
     return content
 
@@ -76,7 +83,7 @@ class OidcTokens:
         self._tried_s = float("-inf")
         self._fetched_s = float("-inf")
         self._lock = asyncio.Lock()
-        if not keys.startswith(_HTTPS):
+        if not keys.startswith(HTTPS):
             self._known = _read_set(_file(keys), keys)
 
     async def claims(self, token: str, now_ms: int) -> Mapping[str, Any]:
@@ -119,7 +126,7 @@ class OidcTokens:
 
     async def _key_set(self, now_s: float, age_s: float) -> KeySet:
         """Return the provider's keys, fetched anew if they are older than this, and were not tried just now."""
-        if not self._keys.startswith(_HTTPS):
+        if not self._keys.startswith(HTTPS):
             assert self._known is not None, "a file is read at once"
             return self._known
         async with self._lock:

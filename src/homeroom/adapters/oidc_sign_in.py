@@ -9,15 +9,12 @@ import asyncio
 import base64
 import hashlib
 import json
-import ssl
 import urllib.parse
-import urllib.request
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlencode
 
-from homeroom import limits
-from homeroom.adapters.oidc import OidcTokens
+from homeroom.adapters.oidc import HTTPS, OidcTokens, answer_of
 from homeroom.errors import AccessError, SettingsError
 
 __all__ = ["OidcSignIn", "Post", "posted"]
@@ -25,21 +22,10 @@ __all__ = ["OidcSignIn", "Post", "posted"]
 Post = Callable[[str, Mapping[str, str]], bytes]
 """Sends a form to an address and returns what it says. Raises `OSError`."""
 
-_TIMEOUT_S: Final = 5.0
-_HTTPS: Final = "https://"
-
 
 def posted(address: str, form: Mapping[str, str]) -> bytes:
     """Return what an https address says to a form, within a bound and five seconds. Raises `OSError`."""
-    if not address.startswith(_HTTPS):
-        raise OSError("the address is not https")
-    request = urllib.request.Request(  # noqa: S310 - https alone
-        address, urlencode(form).encode(), {"Accept": "application/json"}, method="POST"
-    )
-    context = ssl.create_default_context()
-    with urllib.request.urlopen(request, timeout=_TIMEOUT_S, context=context) as answer:  # noqa: S310 - https alone
-        content: bytes = answer.read(limits.KEY_SET_BYTES_MAX + 1)
-    return content
+    return answer_of(address, urlencode(form).encode())
 
 
 class OidcSignIn:
@@ -66,7 +52,7 @@ class OidcSignIn:
         self._client, self._secret = client
         self._authorization, self._exchange, self._back = places
         for place in (self._authorization, self._exchange):
-            if not place.startswith(_HTTPS):
+            if not place.startswith(HTTPS):
                 raise SettingsError(
                     "oidc.authorization_url and oidc.token_url must begin with https://"
                 )

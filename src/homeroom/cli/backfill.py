@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from homeroom.cli import status
-from homeroom.cli.output import STDOUT, json_option, write_json
+from homeroom.cli.output import json_option, write_and_say
 from homeroom.cli.progress import ReadProgress
 from homeroom.cli.reaching import key_of, node_options
 from homeroom.cli.reading import default_rejects
@@ -82,10 +82,7 @@ def command(url: str, place: str, **flags: Any) -> int:  # noqa: ANN401 - click 
             progress=progress,
         )
         done = backfill(place, reached, how)
-    if flags["json_target"]:
-        write_json(asdict(done), flags["json_target"])
-    for line in _said(done, rejects):
-        click.echo(line, err=flags["json_target"] == STDOUT)
+    write_and_say(_said(done, rejects), asdict(done), flags["json_target"])
     return status.CLEAN if done.is_whole else status.REJECTS_MET
 
 

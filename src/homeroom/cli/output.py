@@ -26,6 +26,7 @@ __all__ = [
     "json_option",
     "json_text",
     "table_options",
+    "write_and_say",
     "write_file",
     "write_json",
 ]
@@ -99,6 +100,14 @@ def answers_document(answers: Sequence["Answer"]) -> dict[str, Any]:
     if len(answers) == 1:
         return answers[0].to_json()
     return {"answers": [answer.to_json() for answer in answers]}
+
+
+def write_and_say(lines: Sequence[str], document: Mapping[str, Any], target: str | None) -> None:
+    """Write JSON where it is wanted, and say lines to a person: not on standard output if the JSON has that."""
+    if target:
+        write_json(document, target)
+    for line in lines:
+        click.echo(line, err=target == STDOUT)
 
 
 def write_json(document: Mapping[str, Any], target: str) -> None:

@@ -113,6 +113,11 @@ class Asked:
         return "passed" in unless, "failed" in unless, "completed" in unless
 
     @property
+    def last_seen_day(self) -> int:
+        """The day that is asked about, `NO_DAY` where nothing came after it: then there is no other answer to keep."""
+        return int(NO_DAY) if self.is_newest else self.day
+
+    @property
     def numbers(self) -> list[int]:
         """The partitions that have rows."""
         return [number for number, part in enumerate(self.active.partitions) if part.rows]
@@ -163,30 +168,45 @@ class Asked:
 
     def newest_by_course(self) -> Counts:
         """Return by course the last day up to the day on which anybody was active in it, int64, -1 for never."""
-        newest = np.full(self.course_count, -1, np.int64)
-        day = int(NO_DAY) if self.is_newest else self.day
-        for number in self.numbers:
-            part = self.active.partitions[number]
-            last, courses = self.last_days(number), part.codes[COURSE][: part.rows]
 
-            def raised(
-                known: Counts, rows: _Rows, last: Int32s = last, courses: Int32s = courses
-            ) -> Counts:
+        def add(number: int, rows: _Rows, newest: Counts) -> None:
+            part = self.active.partitions[number]
+            courses = sealed(of_rows(part.codes[COURSE][: part.rows], rows))
+            kernels.newest_days(sealed(of_rows(self.last_days(number), rows)), courses, newest)
+
+        nobody = np.full(self.course_count, -1, np.int64)
+        return self.by_course("newest by course", nobody, add, np.maximum)
+
+    def by_course(
+        self,
+        name: str,
+        nothing: npt.NDArray[_Item],
+        add: Callable[[int, _Rows, npt.NDArray[_Item]], None],
+        join: np.ufunc,
+    ) -> npt.NDArray[_Item]:
+        """Return by course what ``add`` finds up to the day, looked for again only in rows that were written to since.
+
+        Parameters
+        ----------
+        name : of what is kept of it; see `Partition.derived`
+        nothing : what there is of no row, of shape (courses,)
+        add : joins into it what some rows of a partition have
+        join : joins two of them
+        """
+        total = nothing
+        for number in self.numbers:
+
+            def more(
+                known: npt.NDArray[_Item], rows: _Rows, number: int = number
+            ) -> npt.NDArray[_Item]:
                 found = known.copy()
-                kernels.newest_days(
-                    sealed(of_rows(last, rows)), sealed(of_rows(courses, rows)), found
-                )
+                add(number, rows, found)
                 return sealed(found)
 
-            nobody = np.full(self.course_count, -1, np.int64)
-            found = part.derived(
-                "newest by course",
-                (day, self.course_count),
-                partial(raised, nobody, None),
-                raised,
-            )
-            newest = np.maximum(newest, found)
-        return self.state.run.gathered(newest, np.maximum.reduce)
+            of = (self.last_seen_day, self.course_count)
+            part = self.active.partitions[number]
+            total = join(total, part.derived(name, of, partial(more, nothing, None), more))
+        return self.state.run.gathered(total, join.reduce)
 
     def chosen(self, number: int) -> Int8s:
         """Return -1 for the rows whose learners are asked about, 0 for others; empty: all are."""

@@ -218,29 +218,18 @@ def _days_up_to(part: Partition, day: int) -> UInt64s:
 
 def _offered(asked: Asked) -> npt.NDArray[np.uint8]:
     """Return by course the tracks that anybody was active in up to the day, bit t for track t."""
-    offered = np.zeros(asked.course_count, np.uint8)
-    for number in asked.numbers:
+
+    def add(number: int, rows: Int32s | None, offered: npt.NDArray[np.uint8]) -> None:
         part = asked.active.partitions[number]
-        day = int(NO_DAY) if asked.is_newest else asked.day
-        masks = sealed(_days_up_to(part, day)[:, 0])
+        masks = sealed(_days_up_to(part, asked.last_seen_day)[:, 0])
+        courses = sealed(of_rows(part.codes[COURSE][: part.rows], rows))
+        for code, track in enumerate(TRACKS):
+            if track in part.words:
+                words = sealed(of_rows(part.words[track], rows))
+                kernels.tracks_of(words, masks, courses, np.uint8(1 << code), offered)
 
-        def met(
-            known: npt.NDArray[np.uint8],
-            rows: Int32s | None,
-            part: Partition = part,
-            masks: UInt64s = masks,
-        ) -> npt.NDArray[np.uint8]:
-            found, courses = known.copy(), sealed(of_rows(part.codes[COURSE][: part.rows], rows))
-            for code, track in enumerate(TRACKS):
-                if track in part.words:
-                    words = sealed(of_rows(part.words[track], rows))
-                    kernels.tracks_of(words, masks, courses, np.uint8(1 << code), found)
-            return sealed(found)
-
-        nothing = np.zeros(asked.course_count, np.uint8)
-        of = (day, asked.course_count)
-        offered |= part.derived("tracks offered", of, partial(met, nothing, None), met)
-    return asked.state.run.gathered(offered, np.bitwise_or.reduce)
+    nothing = np.zeros(asked.course_count, np.uint8)
+    return asked.by_course("tracks offered", nothing, add, np.bitwise_or)
 
 
 def _order(rows: RiskList, sort: str) -> Int64s:
